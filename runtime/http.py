@@ -1,0 +1,102 @@
+"""The HTTP frame that ingest, query, worker and sink share: problems, /healthz, /readyz and /metrics, and serving."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from runtime import metrics
+from schemas import problems
+from schemas.problems import Problem, ProblemError
+
+log = logging.getLogger(__name__)
+
+Ready = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
+"""Tells whether the process can do its work, and what to say about it."""
+
+_BY_STATUS: dict[int, Problem] = {
+    400: problems.BAD_REQUEST,
+    404: problems.NOT_FOUND,
+    405: problems.METHOD_NOT_ALLOWED,
+    413: problems.TOO_LARGE,
+}
+
+
+def json_response(document: Any, *, status: int = 200, content_type: str = "application/json") -> web.Response:
+    """A JSON answer."""
+    return web.Response(body=orjson.dumps(document), status=status, content_type=content_type)
+
+
+def problem_response(error: ProblemError) -> web.Response:
+    """The answer that a problem is."""
+    response = json_response(error.document(), status=error.problem.status, content_type=problems.CONTENT_TYPE)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    if error.problem is problems.UNAUTHENTICATED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def problem_of(error: web.HTTPException) -> ProblemError:
+    """What aiohttp raised, as a problem of ours."""
+    return ProblemError(_BY_STATUS.get(error.status, problems.BAD_REQUEST if error.status < 500 else problems.INTERNAL))
+
+
+@web.middleware
+async def problems_middleware(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Every error leaves as application/problem+json with a stable code; an unforeseen one is logged and told as `internal`."""
+    try:
+        return await handler(request)
+    except ProblemError as error:
+        return problem_response(error)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return problem_response(problem_of(error))
+    except (asyncio.CancelledError, ConnectionError):
+        raise
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return problem_response(ProblemError(problems.INTERNAL))
+
+
+def add_operations(app: web.Application, ready: Ready) -> None:
+    """Adds /healthz (alive), /readyz (able to do its work) and /metrics."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return json_response({"status": "ok"})
+
+    async def readyz(_: web.Request) -> web.Response:
+        able, told = await ready()
+        return json_response({"status": "ready" if able else "not ready"} | told, status=200 if able else 503)
+
+    async def metrics_page(_: web.Request) -> web.Response:
+        return web.Response(body=metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE_LATEST})
+
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics_page)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Sets `stop` on SIGINT and SIGTERM."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+
+async def start_site(app: web.Application, host: str, port: int, **options: Any) -> web.AppRunner:
+    """Starts to serve; stop it with the runner's cleanup(). `options` go to the runner.
+
+    Raises OSError where the port is taken.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, **options)
+    await runner.setup()
+    await web.TCPSite(runner, host, port, backlog=1024).start()
+    return runner

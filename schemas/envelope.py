@@ -1,0 +1,83 @@
+"""The envelope: one webhook as it arrived, with where, when and how it was verified.
+
+A record of `waybill-receipts` holds a batch of envelopes as JSON lines, one envelope a line: the sink hands the
+lines on as they are, and a damaged line spoils only itself.
+"""
+
+import base64
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+SCHEMA = "receipts/1"
+
+
+class EnvelopeFault(ValueError):
+    """A line of a receipts record that is not an envelope; the message says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A receipt with its circumstances.
+
+    `tenant` is None where a shared endpoint could not place it. `message_id` is the provider's, or, where the body
+    could not be understood, whatever else identifies the receipt (SNS MessageId, receipt id): it only chooses the
+    partition. `verified` says how the receipt was authenticated: {"by": "sns", "version": "2", "topic": …, "certificate": …},
+    {"by": "twilio", "account": …} or {"by": "key", "key": name}. `query` is the query string exactly as received.
+    `received_at` is in ms since the epoch. `body` is the untouched body.
+    """
+
+    receipt_id: str
+    received_at: int
+    provider: str
+    tenant: str | None
+    message_id: str
+    verified: dict[str, Any]
+    content_type: str
+    query: str
+    body: bytes
+
+    def to_line(self) -> bytes:
+        """One JSON line without its newline. A body that is not UTF-8 is carried as base64."""
+        try:
+            body, encoding = self.body.decode(), "utf-8"
+        except UnicodeDecodeError:
+            body, encoding = base64.b64encode(self.body).decode(), "base64"
+        return orjson.dumps(
+            {
+                "receipt_id": self.receipt_id,
+                "received_at": self.received_at,
+                "provider": self.provider,
+                "tenant": self.tenant,
+                "message_id": self.message_id,
+                "verified": self.verified,
+                "content_type": self.content_type,
+                "query": self.query,
+                "body": body,
+                "body_encoding": encoding,
+            }
+        )
+
+
+def parse_line(line: bytes) -> Envelope:
+    """The envelope of one line. Raises EnvelopeFault."""
+    try:
+        raw = orjson.loads(line)
+        body = raw.pop("body")
+        encoding = raw.pop("body_encoding")
+        raw["body"] = base64.b64decode(body, validate=True) if encoding == "base64" else body.encode()
+        envelope = Envelope(**raw)
+    except (ValueError, TypeError, KeyError, AttributeError) as fault:
+        raise EnvelopeFault(f"expected one envelope of {SCHEMA} a line: {fault!r:.200}") from None
+    if not isinstance(envelope.received_at, int) or not isinstance(envelope.message_id, str):
+        raise EnvelopeFault("expected received_at in ms and message_id as text")
+    return envelope
+
+
+def envelope_document(envelope: Envelope) -> dict[str, Any]:
+    """The envelope as a JSON document, as it stands in a dead letter."""
+    document = asdict(envelope)
+    line: dict[str, Any] = orjson.loads(envelope.to_line())
+    document.update(body=line["body"], body_encoding=line["body_encoding"])
+    return document
