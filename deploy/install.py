@@ -1,0 +1,145 @@
+"""Makes `.venv` from the locked requirements and fetches Kafka's jars: `python deploy/install.py run|dev`.
+
+Needs nothing but a bare Python 3.11+. It is safe to interrupt (the next call mends what was left half-done), to call
+twice at once (the second waits), and quick when there is nothing to do: what was installed is recognised by a digest
+of the lock files.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+HALF_DONE = VENV / ".half-done"
+LOCKS = {"run": ("run.txt", "local.txt"), "dev": ("dev.txt",)}
+"""What each level installs on top of the level before it."""
+
+_KEPT_PIP_SETTINGS = frozenset(
+    f"PIP_{name}"
+    for name in (
+        "INDEX_URL EXTRA_INDEX_URL FIND_LINKS NO_INDEX CERT CLIENT_CERT PROXY TRUSTED_HOST DEFAULT_TIMEOUT TIMEOUT "
+        "RETRIES CACHE_DIR NO_CACHE_DIR CONFIG_FILE KEYRING_PROVIDER"
+    ).split()
+)
+"""The caller's pip settings that say from where to fetch. Others (a target, `user`, constraints) would break the install."""
+
+
+def say(text: str) -> None:
+    print(f"install | {text}", flush=True)
+
+
+def main(level: str) -> None:
+    """Brings `.venv` (and, for the run, the jars) up to `level`, `run` or `dev`. Exits with a message on failure."""
+    levels = list(LOCKS)[: list(LOCKS).index(level) + 1]
+    if all(_is_installed(each) for each in levels):
+        return
+    with _only_one():
+        if HALF_DONE.exists() or not _works():
+            _make_venv()
+        for each in levels:
+            if not _is_installed(each):
+                HALF_DONE.touch()
+                _install(each)
+                HALF_DONE.unlink()
+                _stamp(each).write_text(_digest(each))
+
+
+def _digest(level: str) -> str:
+    files = [ROOT / "requirements" / name for name in LOCKS[level]]
+    if level == "run":
+        files.append(ROOT / "deploy" / "local" / "kafka-jars.txt")
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _stamp(level: str) -> Path:
+    return VENV / f".installed-{level}"
+
+
+def _is_installed(level: str) -> bool:
+    stamp = _stamp(level)
+    return stamp.exists() and stamp.read_text() == _digest(level) and PYTHON.exists() and not HALF_DONE.exists()
+
+
+def _works() -> bool:
+    """A venv whose base Python went away, or that was cut short while being made, does not."""
+    return PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    folder = ROOT / ".cache"
+    folder.mkdir(exist_ok=True)
+    with open(folder / "install.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another installation is under way in this checkout, waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make_venv() -> None:
+    say(f"making .venv with Python {sys.version.split()[0]}")
+    venv.create(VENV, clear=True, with_pip=True, symlinks=True)
+
+
+def _install(level: str) -> None:
+    files = [ROOT / "requirements" / name for name in LOCKS[level]]
+    packages = {line.split("==")[0] for file in files for line in file.read_text().splitlines() if "==" in line}
+    say(f"{len(packages)} packages of {' and '.join(LOCKS[level])}, each checked against its hash")
+    begun = time.monotonic()
+    # The lock is complete, so nothing is left to resolve; byte code is made of what is imported, when it is.
+    command = [PYTHON, "-m", "pip", "install", "--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]
+    for file in files:
+        command += ["-r", file]
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
+        and (not name.startswith("PIP_") or name in _KEPT_PIP_SETTINGS)
+    } | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as pip:
+        assert pip.stdout is not None
+        said = list(_with_progress(pip.stdout, len(packages)))
+    if pip.returncode:
+        print("".join(said[-30:]), file=sys.stderr)
+        sys.exit(f"install | pip failed with {pip.returncode}; its last lines are above. Call make again to go on.")
+    say(f"packages installed in {time.monotonic() - begun:.0f} s")
+    if level == "run" and subprocess.run([PYTHON, "-m", "deploy.local.jars", "fetch"], cwd=ROOT).returncode:
+        sys.exit("install | Kafka's jars could not be fetched; the reason is above. Call make again to go on.")
+
+
+def _with_progress(lines: TextIO, total: int) -> Iterator[str]:
+    """Hands on pip's lines and tells, for each file that it takes, how far it is."""
+    done = 0
+    for line in lines:
+        yield line
+        if match := re.match(r"\s*(?:Downloading|Using cached) (?:\S*/)?([\w.]+-[\w.]+?)-\S* (\(.*\))", line):
+            done += 1
+            say(f"{done:3}/{total} {match[1]} {match[2]}")
+        elif line.startswith("Installing collected"):
+            say("unpacking")
+
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 11):
+        sys.exit(f"Waybill needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
+        sys.exit(f"usage: python deploy/install.py {'|'.join(LOCKS)}")
+    try:
+        main(sys.argv[1])
+    except KeyboardInterrupt:
+        sys.exit("\ninstall | interrupted; call make again to go on")
