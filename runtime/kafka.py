@@ -1,0 +1,45 @@
+"""How Waybill's parts open Kafka: one place for the choices that producers, consumers and admin clients share."""
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from schemas.topics import MAX_RECORD_BYTES
+
+_REQUEST_OVERHEAD_BYTES = 64 * 1024
+"""What a record's frame and headers may take beside its value."""
+
+
+def open_producer(bootstrap: str, client: str, **options: Any) -> AIOKafkaProducer:
+    """A producer that waits for all in-sync replicas, not started; create it in the running event loop.
+
+    No idempotence: an idempotent one can stick on OutOfOrderSequenceNumber until it is restarted (aiokafka#1017),
+    and content identity makes repeats harmless. `client` is its name in Kafka's logs; `options` are aiokafka's.
+    """
+    defaults: dict[str, Any] = {
+        "acks": "all",
+        "max_batch_size": MAX_RECORD_BYTES,
+        "max_request_size": MAX_RECORD_BYTES + _REQUEST_OVERHEAD_BYTES,
+    }
+    return AIOKafkaProducer(bootstrap_servers=bootstrap, client_id=client, **defaults | options)
+
+
+def open_consumer(bootstrap: str, client: str, *topics: str, instance: str = "", **options: Any) -> AIOKafkaConsumer:
+    """A consumer that commits nothing by itself, not started; create it in the running event loop.
+
+    With `instance` (WAYBILL_INSTANCE) and a `group_id` it is a static member: restarted under the same name it takes
+    its partitions over at once instead of after the session timeout. `options` are aiokafka's.
+    """
+    defaults: dict[str, Any] = {
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "max_partition_fetch_bytes": MAX_RECORD_BYTES + _REQUEST_OVERHEAD_BYTES,
+        "group_instance_id": f"{client}-{instance}" if instance and options.get("group_id") else None,
+    }
+    return AIOKafkaConsumer(*topics, bootstrap_servers=bootstrap, client_id=client, **defaults | options)
+
+
+def open_admin(bootstrap: str, client: str, **options: Any) -> AIOKafkaAdminClient:
+    """An admin client, not started; create it in the running event loop. `options` are aiokafka's."""
+    return AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id=client, **options)
