@@ -1,4 +1,4 @@
-"""How Waybill's parts open Kafka: one place for the choices that producers, consumers and admin clients share."""
+"""How Waybill's parts open Kafka: the choices that producers, consumers and admin clients share."""
 
 from typing import Any
 
@@ -14,8 +14,9 @@ _REQUEST_OVERHEAD_BYTES = 64 * 1024
 def open_producer(bootstrap: str, client: str, **options: Any) -> AIOKafkaProducer:
     """A producer that waits for all in-sync replicas, not started; create it in the running event loop.
 
-    No idempotence: an idempotent one can stick on OutOfOrderSequenceNumber until it is restarted (aiokafka#1017),
-    and content identity makes repeats harmless. `client` is its name in Kafka's logs; `options` are aiokafka's.
+    No idempotence: an idempotent one can stick on OutOfOrderSequenceNumber until it is restarted
+    (aiokafka#1017), and content identity makes repeats harmless. `client` is its name in Kafka's logs;
+    `options` are aiokafka's.
     """
     defaults: dict[str, Any] = {
         "acks": "all",
@@ -25,11 +26,13 @@ def open_producer(bootstrap: str, client: str, **options: Any) -> AIOKafkaProduc
     return AIOKafkaProducer(bootstrap_servers=bootstrap, client_id=client, **defaults | options)
 
 
-def open_consumer(bootstrap: str, client: str, *topics: str, instance: str = "", **options: Any) -> AIOKafkaConsumer:
+def open_consumer(
+    bootstrap: str, client: str, *topics: str, instance: str = "", **options: Any
+) -> AIOKafkaConsumer:
     """A consumer that commits nothing by itself, not started; create it in the running event loop.
 
-    With `instance` (WAYBILL_INSTANCE) and a `group_id` it is a static member: restarted under the same name it takes
-    its partitions over at once instead of after the session timeout. `options` are aiokafka's.
+    With `instance` (WAYBILL_INSTANCE) and a `group_id` it is a static member: restarted under the same name
+    it takes its partitions over at once instead of after the session timeout. `options` are aiokafka's.
     """
     defaults: dict[str, Any] = {
         "enable_auto_commit": False,
