@@ -8,7 +8,7 @@ _DISPLAY_NAME = re.compile(r"<([^<>]*)>\s*$")
 
 def bare_address(given: str) -> str:
     """The address without its display name: `"Ann" <ann@example.org>` is `ann@example.org`; stray spaces go."""
-    found = _DISPLAY_NAME.search(given)
+    found = _DISPLAY_NAME.search(given) if "<" in given else None
     return (found.group(1) if found else given).strip()
 
 

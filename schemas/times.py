@@ -1,6 +1,7 @@
 """Time as Waybill keeps it: integer milliseconds since the Unix epoch, UTC; RFC 3339 with milliseconds on the wire."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = -62_135_596_800_000  # 0001-01-01, the first instant datetime can hold
@@ -25,7 +26,14 @@ def parse_time(text: str) -> int:
 def format_time(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds, as in 2026-11-22T09:28:17.123Z."""
     seconds, millis = divmod(ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
+    return f"{_second(seconds)}{millis:03d}Z"
+
+
+@lru_cache(maxsize=16_384)
+def _second(seconds: int) -> str:
+    """The part of a time up to its milliseconds. Making it costs ten times what the rest does, and of the four to ten
+    times that a status carries, most fall into the same seconds as those of the messages around it."""
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}."
 
 
 def format_optional(ms: int | None) -> str | None:
