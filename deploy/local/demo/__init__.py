@@ -1,0 +1,1 @@
+"""`make demo`: a realistic, correctly signed stream of callbacks for mailings, documents and texts."""
