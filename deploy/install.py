@@ -68,19 +68,24 @@ def _stamp(level: str) -> Path:
 
 def _is_installed(level: str) -> bool:
     stamp = _stamp(level)
-    return stamp.exists() and stamp.read_text() == _digest(level) and PYTHON.exists() and not HALF_DONE.exists()
+    return (
+        stamp.exists() and stamp.read_text() == _digest(level) and PYTHON.exists() and not HALF_DONE.exists()
+    )
 
 
 def _works() -> bool:
     """A venv whose base Python went away, or that was cut short while being made, does not."""
-    return PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
+    return (
+        PYTHON.exists()
+        and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
+    )
 
 
 @contextmanager
 def _only_one() -> Iterator[None]:
     folder = ROOT / ".cache"
     folder.mkdir(exist_ok=True)
-    with open(folder / "install.lock", "w") as lock:
+    with (folder / "install.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -96,11 +101,22 @@ def _make_venv() -> None:
 
 def _install(level: str) -> None:
     files = [ROOT / "requirements" / name for name in LOCKS[level]]
-    packages = {line.split("==")[0] for file in files for line in file.read_text().splitlines() if "==" in line}
+    packages = {
+        line.split("==")[0] for file in files for line in file.read_text().splitlines() if "==" in line
+    }
     say(f"{len(packages)} packages of {' and '.join(LOCKS[level])}, each checked against its hash")
     begun = time.monotonic()
     # The lock is complete, so nothing is left to resolve; byte code is made of what is imported, when it is.
-    command = [PYTHON, "-m", "pip", "install", "--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]
+    command = [
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        "--no-deps",
+        "--no-compile",
+        "--only-binary=:all:",
+    ]
     for file in files:
         command += ["-r", file]
     environment = {
@@ -116,10 +132,14 @@ def _install(level: str) -> None:
         said = list(_with_progress(pip.stdout, len(packages)))
     if pip.returncode:
         print("".join(said[-30:]), file=sys.stderr)
-        sys.exit(f"install | pip failed with {pip.returncode}; its last lines are above. Call make again to go on.")
+        sys.exit(
+            f"install | pip failed with {pip.returncode}; its last lines are above. Call make again to go on."
+        )
     say(f"packages installed in {time.monotonic() - begun:.0f} s")
     if level == "run" and subprocess.run([PYTHON, "-m", "deploy.local.jars", "fetch"], cwd=ROOT).returncode:
-        sys.exit("install | Kafka's jars could not be fetched; the reason is above. Call make again to go on.")
+        sys.exit(
+            "install | Kafka's jars could not be fetched; the reason is above. Call make again to go on."
+        )
 
 
 def _with_progress(lines: TextIO, total: int) -> Iterator[str]:

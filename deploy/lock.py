@@ -26,7 +26,16 @@ def main() -> None:
         venv.create(tool, clear=True, with_pip=True, symlinks=True)
         subprocess.run([tool / "bin" / "python", "-m", "pip", "install", "-q", RESOLVER], check=True)
     for name in LOCKS:
-        command = [tool / "bin" / "uv", "pip", "compile", f"{name}.in", "-o", f"{name}.txt", "--quiet", "--upgrade"]
+        command = [
+            tool / "bin" / "uv",
+            "pip",
+            "compile",
+            f"{name}.in",
+            "-o",
+            f"{name}.txt",
+            "--quiet",
+            "--upgrade",
+        ]
         command += ["--universal", "--python-version", "3.11", "--generate-hashes"]
         command += ["--no-header", "--no-emit-index-url", "--no-emit-find-links"]
         subprocess.run(command, cwd=REQUIREMENTS, check=True)

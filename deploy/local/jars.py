@@ -133,7 +133,11 @@ def lock() -> None:
     context = MavenContext(repo_cache=_REPOSITORY, timeout=60)
     # Kafka alone: resolved together, jgo would let the logging's parent POM lower the versions of Kafka's own jars.
     inputs, others = context.resolver.resolve([context.create_dependency(KAFKA)])
-    wanted = [f"{d.groupId}:{d.artifactId}:{d.version}" for d in (*inputs, *others) if d.scope in ("compile", "runtime", None)]
+    wanted = [
+        f"{d.groupId}:{d.artifactId}:{d.version}"
+        for d in (*inputs, *others)
+        if d.scope in ("compile", "runtime", None)
+    ]
     lines = [
         f"{hashlib.sha256(_resolve(coordinates).read_bytes()).hexdigest()}  {coordinates}\n"
         for coordinates in sorted({*wanted, LOGGING})
