@@ -28,6 +28,8 @@ LATE_EVENTS = Counter("waybill_worker_late_events", "Events of messages whose st
 DEAD_LETTERS = Counter("waybill_dead_letters", "Dead letters written, by stage and reason", ["stage", "reason"])
 FLUSH_SECONDS = Histogram("waybill_worker_flush_seconds", "Time until a record's outputs and changelog were delivered", buckets=_SECONDS)
 RECORDS_IN_FLIGHT = Gauge("waybill_worker_records_in_flight", "Records folded and not yet acknowledged")
+WORKER_LAG = Gauge("waybill_worker_lag_records", "Records of receipts that are not yet acknowledged", ["partition"])
+UNREADABLE_FACTS = Counter("waybill_worker_unreadable_facts", "Stored facts or changelog entries that could not be read")
 
 # sink
 SINK_ROWS = Counter("waybill_sink_rows", "Rows inserted into ClickHouse, by table", ["table"])
