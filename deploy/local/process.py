@@ -1,6 +1,7 @@
 """Child processes that never outlive the one that started them, free ports for them, and servers made of both."""
 
 import ctypes
+import http.client
 import os
 import random
 import signal
@@ -64,6 +65,18 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         except OSError:
             return False
         return True
+
+
+def http_status(port: int, path: str, timeout: float = 2.0) -> int:
+    """Status of a GET on the loopback; 0 where there is no answer within `timeout` seconds."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
 
 
 class EmbeddedServer(ABC):
