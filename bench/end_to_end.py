@@ -1,0 +1,92 @@
+"""The whole system on this machine: signed callbacks at a fixed rate in, exact figures out of the query API."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from typing import Any, Final
+
+from bench import visible
+from bench.corpus import Corpus, corpus
+from bench.generator import GRACE_S, quantile
+from bench.stack import ROOT, Stack, stack
+from bench.usage import Use, Watch, parts_below
+
+WORK_OFF_S: Final = 180.0
+"""How long the figures are waited for after the last answer."""
+
+WARM_UP_S: Final = 5.0
+"""Marked messages start this long after the load, so that they meet a system that is at it."""
+
+
+def measure(rate: float, seconds: float, marked_every_s: float = 1.0) -> dict[str, Any]:
+    """One run on an empty home: are all callbacks answered 200, when are the exact figures visible, at what cost."""
+    made = corpus(int(rate * seconds), rate)
+    with stack() as running, Watch(parts_below(running.pid)) as watch:
+        load = start_load(made, running, 0, made.requests, rate)
+        time.sleep(min(WARM_UP_S, seconds / 4))
+        samples = asyncio.run(visible.sample(running, max(1.0, seconds - WARM_UP_S - 1), marked_every_s))
+        answers = finish_load(load, seconds)
+        worked_off = wait_until_exact(running, made.expected)
+        use = watch.use()
+    waits = sorted(one.visible_s for one in samples)
+    return {
+        "rate": rate,
+        "seconds": seconds,
+        "callbacks": made.requests,
+        "messages": made.messages,
+        "mean_request_bytes": round(made.mean_bytes),
+        "answers": answers,
+        "all_taken": answers["statuses"] == {"200": made.requests},
+        "worked_off_s": worked_off,
+        "visible_p50_s": quantile(waits, 0.5),
+        "visible_p99_s": quantile(waits, 0.99),
+        "visible_max_s": waits[-1],
+        "marked": len(waits),
+        "cpu_s_per_1000": cpu_per_1000(use, made.requests),
+        "generator_cpu_s_per_1000": answers["cpu_s"] * 1000 / made.requests,
+        "use": {part: asdict(one) for part, one in use.items()},
+    }
+
+
+def start_load(
+    made: Corpus, running: Stack, first: int, count: int, rate: float
+) -> "subprocess.Popen[bytes]":
+    """A generator that offers these requests; `finish_load` has its answers."""
+    options = {
+        "corpus": made.folder,
+        "port": running.ingest_port,
+        "first": first,
+        "count": count,
+        "rate": rate,
+    }
+    command = [sys.executable, "-m", "bench.generator"]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+
+
+def finish_load(load: "subprocess.Popen[bytes]", seconds: float) -> dict[str, Any]:
+    """What the generator tells, once it has ended."""
+    out, _ = load.communicate(timeout=seconds + GRACE_S + 30)
+    answers: dict[str, Any] = json.loads(out)
+    return answers
+
+
+def wait_until_exact(running: Stack, expected: dict[str, int]) -> float | None:
+    """Seconds until the API tells exactly these counts; None where it does not within WORK_OFF_S."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < WORK_OFF_S:
+        counts = running.counts()
+        if {name: counts.get(name) for name in expected} == expected:
+            return round(time.monotonic() - begin, 2)
+        time.sleep(0.5)
+    print(f"expected {expected}, the API tells {running.counts()}", file=sys.stderr)
+    return None
+
+
+def cpu_per_1000(use: dict[str, Use], events: int) -> dict[str, float]:
+    """CPU seconds of each part for a thousand callbacks."""
+    return {part: round(one.cpu_s * 1000 / events, 4) for part, one in use.items()}
