@@ -1,0 +1,423 @@
+"""Input that nobody honest sends, at every address of ingest: a stable answer, never a crash, bounded memory."""
+
+import base64
+import contextlib
+import gzip
+import json
+import socket
+import time
+
+import pytest
+
+from tests.system import payloads as p
+from tests.system.client import CUT, Answer, Request, call, get
+from tests.system.posting import sns_request, twilio_request
+from tests.system.stack import Stack
+from tests.system.tenants import ACME, GAMMA
+from tests.system.waiting import eventually
+
+LIMIT = 768 * 1024
+REFUSALS = (400, 401, 403, 404, 405, 411, 413, 414, 415, 431)
+ADDRESSES = ("/webhooks/ses/acme", "/webhooks/ses", "/webhooks/twilio/acme")
+DEEP = 100_000
+
+ABSURD = {
+    "nothing": b"",
+    "a null byte": b"\x00",
+    "no JSON": b"hello",
+    "half of JSON": b'{"Type": "Notification", "Message": "',
+    "not UTF-8": b'{"Type": "\xff\xfe\xfd"}',
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "UTF-16": '{"Type": "Notification"}'.encode("utf-16"),
+    "a list": b"[]",
+    "a number": b"1e999",
+    "NaN": b"NaN",
+    "null": b"null",
+    "an empty object": b"{}",
+    "deep lists": b"[" * DEEP + b"]" * DEEP,
+    "deep objects": b'{"a":' * DEEP + b"1" + b"}" * DEEP,
+    "a huge number": b'{"Type": ' + b"9" * 5000 + b"}",
+    "a lone surrogate": b'{"Type": "\\ud800"}',
+    "the same name twice": b'{"Type": "Notification", "Type": "Notification"}',
+    "values of wrong types": b'{"Type": 1, "Message": {}, "MessageId": [], "TopicArn": null, "Signature": true}',
+    "random bytes": bytes(range(256)) * 64,
+    "many names": json.dumps({f"n{i}": "x" for i in range(20_000)}).encode(),
+    "many form fields": b"&".join(b"n%d=x" % i for i in range(50_000)),
+    "a multipart form": b'--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\nc\r\n--x--\r\n',
+}
+
+CONTENT_TYPES = (
+    "text/plain; charset=UTF-8",
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "application/x-www-form-urlencoded; charset=nonsense",
+    "multipart/form-data; boundary=x",
+    "nonsense",
+    "",
+)
+
+
+def _post(stack: Stack, path: str, body: bytes, **headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return call(stack.ports["ingest"], Request("POST", path, body, named))
+
+
+def _alive(stack: Stack, pid: int) -> None:
+    assert stack.part("ingest").pid == pid, "ingest was restarted"
+    assert get(stack.ports["ingest"], "/healthz").status == 200
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_absurd_bodies_are_refused_with_a_stable_code(stack: Stack, path: str) -> None:
+    pid = stack.part("ingest").pid
+    for name, body in ABSURD.items():
+        for content_type in CONTENT_TYPES:
+            answer = _post(stack, path, body, Content_Type=content_type)
+            assert answer.status in REFUSALS and answer.code is not None, (name, content_type, answer)
+    _alive(stack, pid)
+
+
+def test_forged_sns_envelopes_are_refused(stack: Stack) -> None:
+    m = p.mail(p.new_id(), [p.new_address()], p.at(0))
+    good = json.loads(stack.ses_request(p.send(m)).body)
+    forgeries = {
+        "the message": {"Message": good["Message"].replace("ses.example.com", "evil.example")},
+        "the time": {"Timestamp": "2020-01-01T00:00:00.000Z"},
+        "the id": {"MessageId": "00000000-0000-0000-0000-000000000000"},
+        "an added subject": {"Subject": "x"},
+        "the version": {"SignatureVersion": "1"},
+        "an unknown version": {"SignatureVersion": "3"},
+        "no signature": {"Signature": ""},
+        "a signature that is no base64": {"Signature": "%%%"},
+        "a huge signature": {"Signature": base64.b64encode(b"x" * 100_000).decode()},
+        "another signature": {"Signature": base64.b64encode(b"x" * 256).decode()},
+        "the type": {"Type": "UnsubscribeConfirmation", "Token": "t", "SubscribeURL": "https://example.org"},
+        "a newline in the signed text": {"MessageId": good["MessageId"] + "\nSubject\nx"},
+    }
+    for name, change in forgeries.items():
+        answer = call(stack.ports["ingest"], sns_request(good | change, "/webhooks/ses/acme"))
+        assert (answer.status, answer.code) in ((403, "bad_signature"), (400, "malformed_envelope")), (
+            name,
+            answer,
+        )
+    lacking = [name for name in good if name != "UnsubscribeURL"]
+    for name in lacking:
+        envelope = {key: value for key, value in good.items() if key != name}
+        answer = call(stack.ports["ingest"], sns_request(envelope, "/webhooks/ses/acme"))
+        assert answer.status in (400, 403) and answer.code, (name, answer)
+    assert stack.ask(f"/v1/messages/{m['messageId']}").status == 404
+
+
+def test_a_tenant_that_insists_on_version_2_refuses_version_1(stack: Stack) -> None:
+    m = p.mail(p.new_id(), [p.new_address()], p.at(0))
+    answer = stack.ses(p.send(m), GAMMA, version="1")
+    assert (answer.status, answer.code) == (403, "bad_signature")
+
+
+def test_forged_twilio_callbacks_are_refused(stack: Stack) -> None:
+    form = p.sms(p.new_sid(), "delivered", p.new_number(), ACME.account)
+    good = twilio_request(form)
+    signature = good.headers["X-Twilio-Signature"]
+    for name, body, headers, path in (
+        ("another number", good.body.replace(b"To=", b"To=1"), good.headers, good.path),
+        ("another query", good.body, good.headers, good.path + "?campaign=x"),
+        ("no signature", good.body, {"Content-Type": good.headers["Content-Type"]}, good.path),
+        ("an empty one", good.body, good.headers | {"X-Twilio-Signature": ""}, good.path),
+        ("no base64", good.body, good.headers | {"X-Twilio-Signature": "\u00e9%%"}, good.path),
+        (
+            "a JSON body",
+            b"{}",
+            {"Content-Type": "application/json", "X-Twilio-Signature": signature},
+            good.path,
+        ),
+        ("a parameter pollution", good.body + b"&MessageStatus=failed", good.headers, good.path),
+        (
+            "a wrong body hash",
+            b"{}",
+            good.headers | {"Content-Type": "application/json"},
+            good.path + "?bodySHA256=00",
+        ),
+    ):
+        answer = call(stack.ports["ingest"], Request("POST", path, body, headers))
+        assert (answer.status, answer.code) in ((403, "bad_signature"), (403, "foreign_account")), (
+            name,
+            answer,
+        )
+
+
+def test_unknown_tenants_and_addresses_are_404_and_wrong_methods_405(stack: Stack) -> None:
+    port = stack.ports["ingest"]
+    m = p.mail(p.new_id(), [p.new_address()], p.at(0))
+    signed = stack.ses_request(p.send(m)).body
+    for name in ("nobody", "ACME", "acme%00", "%2e%2e", "a" * 5000, "acme%2Fx", "%ff"):
+        for kind in ("ses", "twilio"):
+            answer = call(port, Request("POST", f"/webhooks/{kind}/{name}", signed))
+            assert answer.status in (404, 414, 400) and answer.code, (name, kind, answer)
+    assert call(port, Request("POST", "/webhooks/ses/nobody", signed)).code == "unknown_tenant"
+    for path in (
+        "/",
+        "/webhooks",
+        "/webhooks/",
+        "/webhooks/other/acme",
+        "/webhooks/ses/acme/x",
+        "/v2",
+        "//",
+        "/../etc",
+    ):
+        answer = call(port, Request("POST", path, b"{}"))
+        assert (answer.status, answer.code) == (404, "not_found"), (path, answer)
+    for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "NONSENSE"):
+        answer = call(port, Request(method, "/webhooks/ses/acme"))
+        assert answer.status in (405, 400) and answer.code in ("method_not_allowed", "bad_request"), (
+            method,
+            answer,
+        )
+
+
+def _of_size(stack: Stack, size: int) -> Request:
+    """A signed notification of exactly that many bytes."""
+    m = p.mail(p.new_id(), [p.new_address()], p.at(0))
+    payload = p.delivery(m, p.at(2))
+    missing = size - len(stack.ses_request(json.dumps(payload | {"filler": ""})).body)
+    request = stack.ses_request(json.dumps(payload | {"filler": "x" * missing}))
+    assert len(request.body) == size
+    return request
+
+
+def test_a_body_at_the_limit_is_stored_and_one_over_it_is_413(stack: Stack) -> None:
+    port = stack.ports["ingest"]
+    request = _of_size(stack, LIMIT)
+    assert call(port, request).status == 200
+    message_id = json.loads(json.loads(request.body)["Message"])["mail"]["messageId"]
+    (row,) = stack.until_events(message_id, 1).values()
+    assert row["status"] == "delivered"
+    answer = call(port, _of_size(stack, LIMIT + 1))
+    assert (answer.status, answer.code) == (413, "too_large")
+
+
+def _talk(port: int, data: bytes, timeout: float = 20) -> bytes:
+    """What a server says to these bytes until it closes; b"" where it only closes."""
+    said = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
+        with contextlib.suppress(OSError):
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionError):
+            while more := connection.recv(65536):
+                said += more
+    return said
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_a_body_that_does_not_end_is_cut_off_at_the_limit(stack: Stack, path: str) -> None:
+    """Chunked, and so without a length to look at: 413 comes long before the 64 MiB are through."""
+    ingest = stack.part("ingest")
+    before = ingest.memory_info().rss
+    sent = 0
+    with socket.create_connection(("127.0.0.1", stack.ports["ingest"]), timeout=20) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            for _ in range(1024):
+                connection.sendall(chunk)
+                sent += len(chunk)
+        answer = b""
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            answer = connection.recv(4096)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 413"), answer[:100]
+    assert sent < 64 * 2**20
+    assert ingest.memory_info().rss - before < 64 * 2**20
+    _alive(stack, ingest.pid)
+
+
+def test_lying_lengths_and_broken_requests_get_a_4xx_or_a_closed_connection(stack: Stack) -> None:
+    pid, port = stack.part("ingest").pid, stack.ports["ingest"]
+    head = b"POST /webhooks/ses/acme HTTP/1.1\r\nHost: x\r\n"
+    for name, data in {
+        "shorter than said": head + b"Content-Length: 100\r\n\r\n{}",
+        "longer than said": head + b"Content-Length: 1\r\n\r\n{}{}{}{}",
+        "negative": head + b"Content-Length: -1\r\n\r\n{}",
+        "no number": head + b"Content-Length: x\r\n\r\n{}",
+        "two lengths": head + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        "length and chunks": head + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "a huge length": head + b"Content-Length: 99999999999999999999\r\n\r\n{}",
+        "a bad chunk": head + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+        "an unknown encoding": head + b"Transfer-Encoding: gzip\r\n\r\n{}",
+        "compressed nonsense": head + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+        "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        "a long line": b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        "a long header": head + b"X: " + b"a" * 100_000 + b"\r\nContent-Length: 0\r\n\r\n",
+        "many headers": head
+        + b"".join(b"X-%d: y\r\n" % n for n in range(5000))
+        + b"Content-Length: 0\r\n\r\n",
+        "a null in a header": head + b"X: a\x00b\r\nContent-Length: 0\r\n\r\n",
+        "nothing": b"",
+    }.items():
+        said = _talk(port, data)
+        assert said == b"" or said.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), (name, said[:200])
+    _alive(stack, pid)
+
+
+def test_a_compressed_body_cannot_blow_up(stack: Stack) -> None:
+    ingest = stack.part("ingest")
+    before = ingest.memory_info().rss
+    bomb = gzip.compress(b"x" * (256 * 2**20), compresslevel=9)
+    for path in ADDRESSES:
+        with contextlib.suppress(*CUT):
+            answer = _post(stack, path, bomb, Content_Encoding="gzip", Content_Type="text/plain")
+            assert answer.status in REFUSALS, answer
+    assert ingest.memory_info().rss - before < 64 * 2**20
+    _alive(stack, ingest.pid)
+
+
+def test_slow_connections_do_not_keep_others_from_being_served(stack: Stack) -> None:
+    port, ingest = stack.ports["ingest"], stack.part("ingest")
+    before = ingest.memory_info().rss
+    with contextlib.ExitStack() as held:
+        for n in range(300):
+            connection = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            head = b"POST /webhooks/ses/acme HTTP/1.1\r\nHost: x\r\n"
+            connection.sendall(
+                head[: 5 + n % 20] if n % 2 else head + b"Content-Length: 700000\r\n\r\n" + b"x" * 1000
+            )
+        begun = time.monotonic()
+        stack.accept(p.send(p.mail(p.new_id(), [p.new_address()], p.at(0))))
+        assert time.monotonic() - begun < 3
+        assert ingest.memory_info().rss - before < 64 * 2**20
+    _alive(stack, ingest.pid)
+
+
+def test_a_request_that_never_comes_to_its_end_is_given_up(stack: Stack) -> None:
+    ends = []
+    with contextlib.ExitStack() as held:
+        for data in (
+            b"POST /webhooks/ses/acme HT",
+            b"POST /webhooks/ses/acme HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{",
+        ):
+            connection = held.enter_context(
+                socket.create_connection(("127.0.0.1", stack.ports["ingest"]), timeout=60)
+            )
+            connection.sendall(data)
+            ends.append(connection)
+        for connection in ends:
+            with contextlib.suppress(ConnectionError):
+                said = connection.recv(4096)
+                assert said == b"" or said.startswith(b"HTTP/1.1 4"), said
+
+
+def _first(stack: Stack, mark: str) -> dict[str, object]:
+    for item in stack.items("/v1/dead-letters", limit=500):
+        if mark in json.dumps(item):
+            return item
+    raise AssertionError(f"no dead letter with {mark}")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "not JSON {mark}",
+        '"{mark}"',
+        '["{mark}"]',
+        '{"note": "{mark}"}',
+        '{"eventType": "Delivery", "note": "{mark}"}',
+        '{"eventType": "Delivery", "mail": {"note": "{mark}"}}',
+        '{"eventType": "Bounce", "mail": {"messageId": "{mark}", "destination": ["a@example.org"]}, "bounce": 5}',
+        '{"eventType": {"a": 1}, "mail": {"messageId": "{mark}"}}',
+    ],
+)
+def test_an_authentic_body_that_makes_no_sense_is_200_and_a_dead_letter(stack: Stack, message: str) -> None:
+    mark = p.new_id()
+    answer = stack.ses(message.replace("{mark}", mark))
+    assert answer.status == 200, answer
+    letter = eventually(lambda: _first(stack, mark), 15, "the dead letter")
+    assert letter["reason"], letter
+
+
+def test_an_unknown_event_type_is_tolerated_and_kept(stack: Stack) -> None:
+    m = p.mail(p.new_id(), [p.new_address()], p.at(0))
+    stack.accept(p.delivery(m, p.at(2)), {"eventType": "Levitation", "mail": m, "levitation": {"height": 3}})
+    (row,) = stack.until_events(m["messageId"], 2).values()
+    assert row["status"] == "delivered"
+
+
+def test_authentic_absurdities_do_not_stop_what_comes_after_them(stack: Stack) -> None:
+    """Whatever comes of them: they are 200, no part dies, and the next honest callback is in the log."""
+    pids = {name: stack.part(name).pid for name in ("ingest", "worker", "sink", "query")}
+    m = p.mail(p.new_id(), [p.new_address()], p.at(0), campaign="absurd")
+    text = json.dumps(p.delivery(m, p.at(2)))
+    absurd: list[p.Payload | str] = [
+        "[" * DEEP,
+        "[" * DEEP + "]" * DEEP,
+        '{"a":' * DEEP + "1" + "}" * DEEP,
+        text.replace(p.at(2), "yesterday"),
+        text.replace(p.at(2), "9999-12-31T23:59:59.999Z"),
+        text.replace(p.at(2), "0001-01-01T00:00:00.000Z"),
+        text.replace(p.at(2), "+275760-09-13T00:00:00.000Z"),
+        text.replace(f'"{p.at(2)}"', "1e400"),
+        text.replace(f'"{p.at(2)}"', "null"),
+        text.replace(f'"{p.at(0)}"', "[]"),
+        text.replace(p.at(0), "1969-12-31T23:59:59Z"),
+        text.replace(p.at(0), "2199-01-01T00:00:00Z"),
+        text.replace("Class list", "\\u0000\\ud800\\uffff"),
+        text.replace("Class list", "x" * 200_000),
+        text.replace(m["destination"][0], "\\u0000"),
+        text.replace(m["destination"][0], "a" * 10_000 + "@example.org"),
+        text.replace('"destination": [', '"destination": [[], 5, null, '),
+        text.replace(m["messageId"], "m" * 20_000),
+        text.replace(m["messageId"], ""),
+        text.replace(m["messageId"], "/../%2F\\u0000\\t\\n"),
+        text.replace('"absurd"', '{"a": ["b"]}'),
+        text.replace('["absurd"]', '"absurd"'),
+        text.replace('["absurd"]', "[" + '"absurd",' * 5000 + '"absurd"]'),
+        json.dumps(
+            p.delivery(p.mail(p.new_id(), [f"{n}@example.org" for n in range(3000)], p.at(0)), p.at(2))
+        ),
+    ]
+    for payload in absurd:
+        answer = stack.ses(payload)
+        assert answer.status == 200, (str(payload)[:200], answer)
+    for form in (
+        {"AccountSid": ACME.account},
+        p.sms("", "", "", ACME.account),
+        p.sms(p.new_sid(), "levitating", p.new_number(), ACME.account),
+        p.sms(p.new_sid(), "delivered", "\x00\uffff", ACME.account, ErrorCode="NaN"),
+        p.sms("S" * 10_000, "delivered", "+" + "1" * 10_000, ACME.account),
+        p.sms(p.new_sid(), "undelivered", p.new_number(), ACME.account, ErrorCode="9" * 400),
+    ):
+        answer = stack.twilio(form)
+        assert answer.status == 200, (form, answer)
+    honest = [
+        p.mail(p.new_id(), [p.new_address()], p.at(0)) for _ in range(8)
+    ]  # so that every partition has one
+    for one in honest:
+        stack.accept(p.delivery(one, p.at(2)))
+    for one in honest:
+        (row,) = stack.until_events(one["messageId"], 1, timeout=30).values()
+        assert row["status"] == "delivered"
+    for path in ("/v1/messages", "/v1/rates?group_by=campaign", "/v1/rates?group_by=day", "/v1/dead-letters"):
+        assert stack.ask(path).status == 200, path
+    assert {name: stack.part(name).pid for name in pids} == pids, "a part was restarted"
+
+
+def test_callbacks_in_the_query_string_of_absurd_shape_are_taken(stack: Stack) -> None:
+    for query in (
+        "?",
+        "?&&&",
+        "?campaign",
+        "?campaign=%ff%fe",
+        "?campaign=" + "x" * 4000,
+        "?a[b]=c&=d",
+        "?%",
+    ):
+        sid = p.new_sid()
+        answer = stack.twilio(p.sms(sid, "sent", p.new_number(), ACME.account), query=query)
+        assert answer.status == 200, (query, answer)
+        stack.until_events(sid, 1)
+
+
+def test_operations_pages_answer(stack: Stack) -> None:
+    for part, port in stack.ports.items():
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert get(port, path).status == 200, (part, path)
+        page = get(port, "/metrics").body.decode()
+        assert "waybill_" in page, part
