@@ -1,0 +1,204 @@
+"""From one record of receipts to everything that is to be written for it. Pure: values in, values out.
+
+A record holds many envelopes. All are adapted first, then the facts of all keys that they touch are read at once, then
+all events are folded. What one envelope does wrong stays with that envelope: it becomes a dead letter, whole, and the
+others go on.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from processors.dead_letters import INTERNAL_ERROR, MALFORMED_LINE, TOO_LARGE, Place, dead_letter
+from processors.facts import MessageFacts, fold, folds
+from processors.providers import Incomprehensible, adapt
+from processors.status import published
+from schemas.envelope import Envelope, EnvelopeFault, parse_line
+from schemas.events import Event
+from schemas.topics import MAX_RECORD_BYTES, message_key, status_key
+
+log = logging.getLogger(__name__)
+
+STAGE = "track"
+DAY_MS = 86_400_000
+
+_LARGEST_VALUE = MAX_RECORD_BYTES - 64 * 1024
+
+Entry = tuple[bytes, bytes]
+"""Key and value of a record to be written."""
+
+ReadFacts = Callable[[Sequence[bytes]], Sequence[bytes | None]]
+"""Gives the stored facts of keys, None where there are none yet."""
+
+
+@dataclass(slots=True)
+class Written:
+    """What is to be written for one record of receipts."""
+
+    facts: dict[bytes, bytes] = field(default_factory=dict)
+    events: list[Entry] = field(default_factory=list)
+    statuses: list[Entry] = field(default_factory=list)
+    dead_letters: list[Entry] = field(default_factory=list)
+    envelopes: int = 0
+    late: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class _Understood:
+    """An envelope with its events; `folded` are those that change facts, with the keys of these."""
+
+    index: int
+    envelope: Envelope
+    events: list[Entry]
+    outcomes: list[str]
+    folded: list[tuple[bytes, Event]]
+    late: int
+
+
+class TooLargeError(ValueError):
+    """Something that would be published of this envelope does not fit into a record."""
+
+
+def revision_of(epoch: int, offset: int) -> int:
+    """The revision that a source record gives to what it touches: epoch · 2^40 + offset."""
+    return (epoch << 40) + offset
+
+
+class Tracker:
+    """Tracks what became of messages, record by record. `state_days` is the age from which an event counts as late."""
+
+    def __init__(self, epoch: int, state_days: int) -> None:
+        self._epoch = epoch
+        self._state_ms = state_days * DAY_MS
+
+    def track(
+        self, value: bytes, *, topic: str, partition: int, offset: int, now: int, read: ReadFacts
+    ) -> Written:
+        """Everything to be written for a record of receipts. `now` in ms is when its dead letters failed."""
+        written = Written()
+        understood = []
+        for index, line in enumerate(value.split(b"\n")):
+            if not line:
+                continue
+            written.envelopes += 1
+            place = Place(topic, partition, offset, index)
+            try:
+                envelope = parse_line(line)
+            except EnvelopeFault as fault:
+                _give_up(written, MALFORMED_LINE, str(fault), place, now, raw=line)
+                continue
+            try:
+                adapted = self._adapt(index, envelope)
+            except Exception as error:
+                _fail(written, error, envelope, place, now)
+                continue
+            if isinstance(adapted, Incomprehensible):
+                _give_up(written, adapted.reason, adapted.detail, place, now, envelope=envelope)
+            else:
+                understood.append(adapted)
+        if understood:
+            self._fold(written, understood, Place(topic, partition, offset, 0), now, read)
+        return written
+
+    def _adapt(self, index: int, envelope: Envelope) -> _Understood | Incomprehensible:
+        adapted = adapt(envelope)
+        if isinstance(adapted, Incomprehensible):
+            return adapted
+        understood = _Understood(index, envelope, [], [], [], 0)
+        for event in adapted:
+            late = event.sent_at is not None and event.received_at - event.sent_at > self._state_ms
+            if late:
+                understood.late += 1
+                event = replace(event, late=True)
+            key = message_key(event.tenant, event.message_id)
+            understood.events.append((key.encode(), _fitting(event.to_json())))
+            understood.outcomes.append(event.outcome)
+            if not late and folds(event):
+                key = status_key(event.tenant, event.message_id, event.recipient or "")
+                understood.folded.append((key.encode(), event))
+        return understood
+
+    def _fold(
+        self, written: Written, understood: list[_Understood], place: Place, now: int, read: ReadFacts
+    ) -> None:
+        revision = revision_of(self._epoch, place.offset)
+        keys = list(dict.fromkeys(key for one in understood for key, _ in one.folded))
+        stored = dict(zip(keys, read(keys), strict=True)) if keys else {}
+        facts: dict[bytes, MessageFacts] = {}
+        touched_by: dict[bytes, list[_Understood]] = {}
+        for one in understood:
+            try:
+                touched = _fold_one(one, facts, stored, revision)
+            except Exception as error:
+                _fail(written, error, one.envelope, replace(place, index=one.index), now)
+                continue
+            facts.update(touched)
+            for key in touched:
+                touched_by.setdefault(key, []).append(one)
+            written.events += one.events
+            written.outcomes.update(one.outcomes)
+            written.late += one.late
+        for key, known in facts.items():
+            try:
+                encoded, status = _fitting(known.encode()), _fitting(published(known))
+            except Exception as error:
+                for one in touched_by[key]:
+                    _fail(written, error, one.envelope, replace(place, index=one.index), now)
+            else:
+                written.facts[key] = encoded
+                written.statuses.append((key, status))
+
+
+def _fold_one(
+    one: _Understood, facts: dict[bytes, MessageFacts], stored: dict[bytes, bytes | None], revision: int
+) -> dict[bytes, MessageFacts]:
+    """The facts of the keys that this envelope touches, after it; `facts` stays as it is, so that all of it counts
+    or nothing."""
+    touched: dict[bytes, MessageFacts] = {}
+    for key, event in one.folded:
+        known = touched[key] if key in touched else facts.get(key)
+        if known is None and (encoded := stored[key]) is not None:
+            known = MessageFacts.decode(encoded)
+        touched[key] = fold(known, event, revision)
+    return touched
+
+
+def _fitting(value: bytes) -> bytes:
+    if len(value) > _LARGEST_VALUE:
+        raise TooLargeError(f"{len(value)} bytes do not fit into a record")
+    return value
+
+
+def _fail(written: Written, error: Exception, envelope: Envelope, place: Place, now: int) -> None:
+    reason = TOO_LARGE if isinstance(error, TooLargeError) else INTERNAL_ERROR
+    log.error(
+        "receipt %s of %s cannot be processed (%s), dead letter %s: %r",
+        envelope.receipt_id,
+        envelope.provider,
+        f"{place.topic}[{place.partition}]@{place.offset}",
+        reason,
+        error,
+        exc_info=error if reason == INTERNAL_ERROR else None,
+    )
+    _give_up(written, reason, repr(error), place, now, envelope=envelope)
+
+
+def _give_up(
+    written: Written,
+    reason: str,
+    detail: str,
+    place: Place,
+    now: int,
+    *,
+    envelope: Envelope | None = None,
+    raw: bytes | None = None,
+) -> None:
+    written.reasons[reason] += 1
+    written.dead_letters.append(
+        dead_letter(
+            stage=STAGE, reason=reason, detail=detail, place=place, failed_at=now, envelope=envelope, raw=raw
+        )
+    )

@@ -1,0 +1,83 @@
+"""Sees to it that the worker gets on: Faust can stop consuming without a word.
+
+Where Kafka confirms the membership but neither a record is acknowledged nor a recovery moves, although there is
+something to do, the process leaves, and the supervisor starts it anew.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from faust.types import TP
+
+from processors.agents import TrackAgent
+from processors.app import TrackApp
+from processors.ownership import leave_at_once, now_s
+from runtime.metrics import WORKER_LAG
+from schemas.topics import RECEIPTS
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 5.0
+STUCK_AFTER_S = 60.0
+
+
+class Watchdog:
+    """Looks at the lag of every partition and at the progress made since."""
+
+    def __init__(self, app: TrackApp, track: TrackAgent) -> None:
+        self._app = app
+        self._track = track
+        self._lag: dict[int, int] = {}
+        self._seen: Any = None
+        self._progress_at = now_s()
+
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Whether partitions are assigned and recovered, and how far behind they are, in records."""
+        app = self._app
+        able = app.ownership.generation is not None and not app.rebalancing and app.tables.actives_ready
+        return able, {"lag": {str(partition): lag for partition, lag in sorted(self._lag.items())}}
+
+    async def watch(self) -> None:
+        """Looks for ever."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._measure_lag()
+            except Exception as error:
+                log.debug("lag cannot be measured now: %r", error)
+            self._judge()
+
+    async def _measure_lag(self) -> None:
+        able, _ = self.ready()
+        if not able:
+            return
+        consumer = self._app.consumer
+        owned = [tp for tp in consumer.assignment() if tp.topic == RECEIPTS.name]
+        ends = await consumer.highwaters(*owned) if owned else {}
+        lag = {tp.partition: end - self._position(tp) for tp, end in ends.items()}
+        for partition in self._lag.keys() - lag.keys():
+            WORKER_LAG.remove(str(partition))
+        for partition, records in lag.items():
+            WORKER_LAG.labels(str(partition)).set(records)
+        self._lag = lag
+
+    def _position(self, tp: Any) -> int:
+        tp = TP(tp.topic, tp.partition)
+        return self._track.acknowledged.get(tp) or self._app.committed(tp)
+
+    def _judge(self) -> None:
+        app = self._app
+        seen = (
+            dict(self._track.acknowledged),
+            app.recovery_remaining(),
+            app.ownership.generation,
+        )
+        able, _ = self.ready()
+        idle = able and not any(self._lag.values())
+        if idle or seen != self._seen or not app.ownership.fresh:
+            self._seen = seen
+            self._progress_at = now_s()
+        elif now_s() - self._progress_at > STUCK_AFTER_S:
+            leave_at_once(f"no progress for {STUCK_AFTER_S:g} s, behind by {self._lag} records")
