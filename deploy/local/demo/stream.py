@@ -116,7 +116,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What to post, in that order, and what must come of it, by campaign; a document and a person to look at."""
+    """What to post, in that order; what must come of it, by campaign; a document and a person to look at."""
 
     posts: list[Post]
     expected: dict[str, Counter[str]]
