@@ -26,14 +26,18 @@ _BY_STATUS: dict[int, Problem] = {
 }
 
 
-def json_response(document: Any, *, status: int = 200, content_type: str = "application/json") -> web.Response:
+def json_response(
+    document: Any, *, status: int = 200, content_type: str = "application/json"
+) -> web.Response:
     """A JSON answer."""
     return web.Response(body=orjson.dumps(document), status=status, content_type=content_type)
 
 
 def problem_response(error: ProblemError) -> web.Response:
     """The answer that a problem is."""
-    response = json_response(error.document(), status=error.problem.status, content_type=problems.CONTENT_TYPE)
+    response = json_response(
+        error.document(), status=error.problem.status, content_type=problems.CONTENT_TYPE
+    )
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     if error.problem is problems.UNAUTHENTICATED:
@@ -43,7 +47,9 @@ def problem_response(error: ProblemError) -> web.Response:
 
 def problem_of(error: web.HTTPException) -> ProblemError:
     """What aiohttp raised, as a problem of ours."""
-    return ProblemError(_BY_STATUS.get(error.status, problems.BAD_REQUEST if error.status < 500 else problems.INTERNAL))
+    return ProblemError(
+        _BY_STATUS.get(error.status, problems.BAD_REQUEST if error.status < 500 else problems.INTERNAL)
+    )
 
 
 @web.middleware
@@ -91,12 +97,21 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop.set)
 
 
-async def start_site(app: web.Application, host: str, port: int, **options: Any) -> web.AppRunner:
-    """Starts to serve; stop it with the runner's cleanup(). `options` go to the runner.
+async def start_site(
+    app: web.Application,
+    host: str,
+    port: int,
+    *,
+    reuse_port: bool = False,
+    shutdown_timeout: float = 5.0,
+    **options: Any,
+) -> web.AppRunner:
+    """Starts to serve; stop it with the runner's cleanup(), which gives requests under way `shutdown_timeout` seconds.
 
-    Raises OSError where the port is taken.
+    With `reuse_port` several processes may listen on one port. `options` go to the runner. Raises OSError where the
+    port is taken.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, **options)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_timeout, **options)
     await runner.setup()
-    await web.TCPSite(runner, host, port, backlog=1024).start()
+    await web.TCPSite(runner, host, port, backlog=1024, reuse_port=reuse_port or None).start()
     return runner

@@ -25,16 +25,21 @@ def _loopback_list(value: str) -> str:
 class Settings(BaseSettings):
     """What every part has."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least level of what is logged")
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="least level of what is logged"
+    )
 
 
 class KafkaSettings(Settings):
     """Where Kafka is."""
 
     kafka: Annotated[str, AfterValidator(_loopback_list)] = Field(
-        "127.0.0.1:9092", description="bootstrap servers, host:port separated by commas; in make run unset = the embedded broker"
+        "127.0.0.1:9092",
+        description="bootstrap servers, host:port separated by commas; in make run unset = the embedded broker",
     )
     instance: str = Field(
         "",
@@ -64,30 +69,58 @@ class IngestSettings(KafkaSettings, TenantsSettings):
     ingest_host: str = Field("127.0.0.1", description="address to listen on")
     ingest_port: Port = Field(8080, description="port to listen on")
     public_url: str = Field(
-        "", description="base URL under which Twilio reaches this server, for its signatures; empty = http://<host>:<port>"
+        "",
+        pattern=r"^(https?://[^/?#@\s]+(/[^?#\s]*)?)?$",
+        description="base URL under which Twilio reaches this server, for its signatures; empty = http://<host>:<port>",
     )
     sns_certs: Path | None = Field(
         None,
         description="folder of PEM certificates, named by the last part of the certificate URL's path, looked in before any fetch",
     )
-    max_body_bytes: int = Field(768 * 1024, ge=1024, description="largest body taken, bytes; a larger one is 413")
-    store_timeout_s: float = Field(3.0, gt=0, le=14, description="how long a request waits for Kafka before it is answered 503, seconds")
-    batch_wait_ms: float = Field(10.0, ge=0, le=1000, description="longest wait for others to be written together with, ms")
+    max_body_bytes: int = Field(
+        768 * 1024, ge=1024, description="largest body taken, bytes; a larger one is 413"
+    )
+    store_timeout_s: float = Field(
+        3.0, gt=0, le=14, description="how long a request waits for Kafka before it is answered 503, seconds"
+    )
+    batch_wait_ms: float = Field(
+        10.0, ge=0, le=1000, description="longest wait for others to be written together with, ms"
+    )
     max_batch_bytes: int = Field(
         512 * 1024, ge=1024, le=3 * 1024 * 1024, description="largest record of several envelopes, bytes"
     )
     max_waiting_bytes: int = Field(
-        64 * 1024 * 1024, ge=1024 * 1024, description="bytes of bodies that may wait for Kafka before further requests are answered 503"
+        64 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="bytes of bodies that may wait for Kafka before further requests are answered 503",
     )
-    certificate_timeout_s: float = Field(5.0, gt=0, le=14, description="how long a fetch of a certificate may take, seconds")
+    certificate_timeout_s: float = Field(
+        5.0, gt=0, le=14, description="how long a fetch of a certificate may take, seconds"
+    )
+    body_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        le=60,
+        description="how long a body may take to arrive before its request is answered 503, seconds",
+    )
+    ingest_reuse_port: bool = Field(
+        False,
+        description="let several processes of ingest listen on one port (SO_REUSEPORT), the kernel shares the requests out",
+    )
 
 
 class StateSettings(KafkaSettings):
     """What the topics and the state of messages have in common."""
 
-    partitions: int = Field(4, ge=1, le=1024, description="partitions of every topic, fixed when they are created")
-    replication: int = Field(1, ge=1, le=9, description="replicas of every topic, fixed when they are created")
-    state_days: int = Field(60, ge=1, le=3650, description="days that the state of a message lives; later events count as late")
+    partitions: int = Field(
+        4, ge=1, le=1024, description="partitions of every topic, fixed when they are created"
+    )
+    replication: int = Field(
+        1, ge=1, le=9, description="replicas of every topic, fixed when they are created"
+    )
+    state_days: int = Field(
+        60, ge=1, le=3650, description="days that the state of a message lives; later events count as late"
+    )
 
 
 class WorkerSettings(StateSettings, TenantsSettings):
@@ -95,14 +128,18 @@ class WorkerSettings(StateSettings, TenantsSettings):
 
     worker_host: str = Field("127.0.0.1", description="address of the worker's health and metrics")
     worker_port: Port = Field(8082, description="port of the worker's health and metrics")
-    worker_data: Path = Field(Path(".waybill/worker"), description="folder of the worker's RocksDB tables, of this process alone")
+    worker_data: Path = Field(
+        Path(".waybill/worker"), description="folder of the worker's RocksDB tables, of this process alone"
+    )
     epoch: int = Field(
         1,
         ge=0,
         lt=2**23,
         description="rises when the receipts topic is recreated, repartitioned or rebuilt; high part of every revision",
     )
-    session_timeout_s: float = Field(10.0, ge=1, description="after how long without a heartbeat Kafka gives a worker's partitions away")
+    session_timeout_s: float = Field(
+        10.0, ge=1, description="after how long without a heartbeat Kafka gives a worker's partitions away"
+    )
     heartbeat_s: float = Field(3.0, gt=0, description="time between two heartbeats, seconds")
 
 
@@ -112,7 +149,9 @@ class SinkSettings(KafkaSettings, ClickHouseSettings):
     sink_host: str = Field("127.0.0.1", description="address of the sink's health and metrics")
     sink_port: Port = Field(8083, description="port of the sink's health and metrics")
     sink_batch_rows: int = Field(50_000, ge=1, description="rows after which a batch is inserted")
-    sink_batch_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="bytes after which a batch is inserted")
+    sink_batch_bytes: int = Field(
+        16 * 1024 * 1024, ge=1024, description="bytes after which a batch is inserted"
+    )
     sink_batch_wait_s: float = Field(0.5, gt=0, le=60, description="seconds after which a batch is inserted")
 
 
@@ -121,7 +160,9 @@ class QuerySettings(KafkaSettings, ClickHouseSettings, TenantsSettings):
 
     query_host: str = Field("127.0.0.1", description="address to listen on")
     query_port: Port = Field(8081, description="port to listen on")
-    query_timeout_s: float = Field(30.0, gt=0, description="after how long a query to ClickHouse is given up, seconds")
+    query_timeout_s: float = Field(
+        30.0, gt=0, description="after how long a query to ClickHouse is given up, seconds"
+    )
 
 
 class PrepareSettings(StateSettings, ClickHouseSettings):
@@ -138,5 +179,9 @@ class LocalSettings(Settings):
     query_port: Port = Field(8081, description="port of query")
     worker_port: Port = Field(0, description="port of the worker's health and metrics; 0 = a free one")
     sink_port: Port = Field(0, description="port of the sink's health and metrics; 0 = a free one")
-    tenants: Path | None = Field(None, description="path of the tenants file; unset = a demo tenant made under the home")
-    sns_certs: Path | None = Field(None, description="folder of SNS certificates; unset = that of the demo tenant, if there is one")
+    tenants: Path | None = Field(
+        None, description="path of the tenants file; unset = a demo tenant made under the home"
+    )
+    sns_certs: Path | None = Field(
+        None, description="folder of SNS certificates; unset = that of the demo tenant, if there is one"
+    )

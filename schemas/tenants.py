@@ -68,7 +68,7 @@ def _resolve_secret(value: Any) -> Any:
 
 
 TopicArn = Annotated[str, AfterValidator(_topic_arn)]
-Secret = Annotated[str, BeforeValidator(_resolve_secret), Field(min_length=1, repr=False)]
+Secret = Annotated[str, BeforeValidator(_resolve_secret), Field(min_length=1)]
 
 
 class _Table(BaseModel):
@@ -87,7 +87,7 @@ class TwilioAccount(_Table):
     """A Twilio account; two tokens may be active during a rotation."""
 
     account_sid: str = Field(pattern="^AC[0-9a-fA-F]{32}$")
-    auth_tokens: list[Secret] = Field(min_length=1, max_length=2)
+    auth_tokens: list[Secret] = Field(min_length=1, max_length=2, repr=False)
 
 
 class Senders(_Table):
@@ -217,14 +217,21 @@ def _conflicts(text: str, file: _File) -> Iterator[Fault]:
     """What is right by itself and wrong together: a name, topic, account, key or sender that stands twice."""
     for name in file.tenants:
         if not _TENANT_NAME.fullmatch(name):
-            yield _as_fault(text, ("tenants", name), "expected a name of a-z, 0-9, - and _, as it stands in the webhook's address")
+            yield _as_fault(
+                text,
+                ("tenants", name),
+                "expected a name of a-z, 0-9, - and _, as it stands in the webhook's address",
+            )
     parts: list[tuple[str, Callable[[Tenant], list[str]]]] = [
         ("sns_topics", lambda tenant: tenant.sns_topics),
         ("twilio", lambda tenant: [account.account_sid for account in tenant.twilio]),
         ("keys", lambda tenant: [key.sha256 for key in tenant.keys]),
         ("senders", lambda tenant: sorted(set(_senders_of(tenant)))),
     ]
-    shared = {"sns_topics": file.operator.shared_sns_topics, "keys": [key.sha256 for key in file.operator.keys]}
+    shared = {
+        "sns_topics": file.operator.shared_sns_topics,
+        "keys": [key.sha256 for key in file.operator.keys],
+    }
     for part, values_of in parts:
         owners = dict.fromkeys(shared.get(part, []), "the operator")
         for name, tenant in file.tenants.items():
@@ -232,13 +239,17 @@ def _conflicts(text: str, file: _File) -> Iterator[Fault]:
                 if value in owners:
                     told = value if part != "keys" else "this key"
                     yield _as_fault(
-                        text, ("tenants", name, part), f"expected each to belong to one owner, {told} is {owners[value]}'s already"
+                        text,
+                        ("tenants", name, part),
+                        f"expected each to belong to one owner, {told} is {owners[value]}'s already",
                     )
                 owners[value] = name
 
 
 _HEADER = re.compile(r"\s*\[\[?\s*(.*?)\s*\]\]?\s*(#.*)?$")
-_KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_KEY = re.compile(
+    r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
+)
 
 
 def line_of(text: str, where: tuple[str | int, ...]) -> int:

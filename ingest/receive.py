@@ -1,0 +1,124 @@
+"""A callback's way in: authenticate it, wrap it, publish it, answer.
+
+200 is said only for what Kafka has acknowledged. What can never be stored is refused with 4xx, what cannot be
+stored now with 503, so that the provider tries again; docs/edge.md has the table of answers.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
+
+from ingest.body import BodyReader
+from ingest.publisher import Publisher
+from ingest.receipt_ids import new_receipt_id
+from ingest.refusals import unavailable
+from ingest.subscriptions import Subscriptions
+from ingest.verifiers import Authentic, Callback
+from runtime import metrics
+from runtime.http import problem_response
+from runtime.tenants_file import TenantsFile
+from schemas import problems
+from schemas.envelope import Envelope
+from schemas.problems import ProblemError
+from schemas.tenants import Tenants
+from schemas.topics import message_key
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Verifier(Protocol):
+    """What each provider's verifier does."""
+
+    async def authenticate(self, tenants: Tenants, tenant: str | None, callback: Callback) -> Authentic:
+        """What is authentic of a callback; raises ProblemError, the refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider as ingest knows it: whom it believes, where it signs, and the answer that it expects."""
+
+    name: str
+    verifier: Verifier
+    signature_header: str
+    answer_type: str
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """What the ways in of all providers share."""
+
+    tenants: TenantsFile
+    bodies: BodyReader
+    publisher: Publisher
+    subscriptions: Subscriptions
+
+    def handler(self, provider: Provider) -> Handler:
+        """The handler of a provider's address. Its tenant is the last part of the path, if the route has one."""
+        stored = metrics.RECEIPTS.labels(provider.name)
+        seconds = metrics.ANSWER_SECONDS.labels(provider.name)
+
+        async def receive(request: web.Request) -> web.Response:
+            began = time.perf_counter()
+            try:
+                await self._store(provider, request)
+            except ProblemError as refusal:
+                metrics.REFUSALS.labels(provider.name, refusal.problem.code).inc()
+                response = problem_response(refusal)
+            else:
+                stored.inc()
+                response = web.Response(body=provider.answer, content_type=provider.answer_type)
+            seconds.observe(time.perf_counter() - began)
+            return response
+
+        return receive
+
+    async def _store(self, provider: Provider, request: web.Request) -> None:
+        """Returns when Kafka has the callback. Raises ProblemError."""
+        tenants = self.tenants.current
+        tenant = request.match_info.get("tenant")
+        if tenant is not None and tenant not in tenants:
+            raise ProblemError(problems.UNKNOWN_TENANT)
+        callback = await self._callback(provider, request)
+        authentic = await provider.verifier.authenticate(tenants, tenant, callback)
+        envelope = wrap(provider.name, callback, authentic)
+        key = message_key(envelope.tenant or "", envelope.message_id)
+        if not await self.publisher.add(key, envelope.to_line()):
+            raise unavailable("Kafka did not take it in time")
+        if authentic.subscribe_url is not None:
+            self.subscriptions.confirm(authentic.subscribe_url, str(authentic.verified["topic"]))
+
+    async def _callback(self, provider: Provider, request: web.Request) -> Callback:
+        headers, target = request.headers, request.raw_path
+        return Callback(
+            body=await self.bodies.read(request),
+            content_type=_storable(headers.get("Content-Type", "")),
+            target=target,
+            query=_storable(target.partition("?")[2]),
+            signature=headers.get(provider.signature_header, "") if provider.signature_header else "",
+        )
+
+
+def wrap(provider: str, callback: Callback, authentic: Authentic) -> Envelope:
+    """The envelope of an authentic callback, received now."""
+    now = time.time_ns() // 1_000_000
+    receipt_id = new_receipt_id(now)
+    return Envelope(
+        receipt_id=receipt_id,
+        received_at=now,
+        provider=provider,
+        tenant=authentic.tenant,
+        message_id=authentic.message_id or receipt_id,
+        verified=authentic.verified,
+        content_type=callback.content_type,
+        query=callback.query,
+        body=callback.body,
+    )
+
+
+def _storable(text: str) -> str:
+    """Text of the request's head, whose bytes that are not UTF-8 aiohttp keeps as surrogates, which JSON cannot hold."""
+    return text if text.isascii() else text.encode(errors="surrogateescape").decode(errors="replace")

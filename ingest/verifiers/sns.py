@@ -1,0 +1,220 @@
+"""Amazon SNS: is this envelope signed by SNS, and does it come from a topic that may post here?
+
+Source: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html. Headers (x-amz-sns-…) are
+hints of whoever posts, so nothing is taken from them.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from ingest.certificates import Certificates
+from ingest.verifiers import Authentic, Callback
+from schemas import problems
+from schemas.problems import ProblemError
+from schemas.tenants import Tenants
+
+# A region's name, not any label: `sns.s3.amazonaws.com` is the bucket of whoever called it "sns".
+_SNS_ORIGIN = r"https://sns\.[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}\.amazonaws\.com(?:\.cn)?(?::443)?"
+_CERTIFICATE_URL = re.compile(_SNS_ORIGIN + r"/[A-Za-z0-9._~%/-]*\.pem")
+_SNS_URL = re.compile(_SNS_ORIGIN + r"(?:[/?][!-\"$-\[\]-~]*)?")  # printable ASCII without # and \
+
+NOTIFICATION = "Notification"
+SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
+UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
+
+_SIGNED = {
+    NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
+    SUBSCRIPTION_CONFIRMATION: (
+        "Message",
+        "MessageId",
+        "SubscribeURL",
+        "Timestamp",
+        "Token",
+        "TopicArn",
+        "Type",
+    ),
+    UNSUBSCRIBE_CONFIRMATION: (
+        "Message",
+        "MessageId",
+        "SubscribeURL",
+        "Timestamp",
+        "Token",
+        "TopicArn",
+        "Type",
+    ),
+}
+_OPTIONAL = "Subject"
+
+_PADDING = PKCS1v15()
+_HASHES: dict[str, hashes.HashAlgorithm] = {
+    "1": hashes.SHA1(),  # noqa: S303 - what SNS signs with by default; a tenant can insist on version 2
+    "2": hashes.SHA256(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SnsEnvelope:
+    """An SNS envelope whose fields have the right types, and nothing verified yet. `signed` is the string to sign."""
+
+    kind: str
+    message_id: str
+    topic: str
+    message: str
+    signed: bytes
+    version: str
+    signature: str
+    certificate_url: str
+    subscribe_url: str | None
+
+
+def is_certificate_url(url: str) -> bool:
+    """Whether a certificate may be taken from there: https, SNS's own host of a region, port 443, a .pem file."""
+    return _CERTIFICATE_URL.fullmatch(url) is not None
+
+
+def is_sns_url(url: str) -> bool:
+    """Whether a SubscribeURL may be visited: https, SNS's own host of a region, port 443."""
+    return _SNS_URL.fullmatch(url) is not None
+
+
+def parse_envelope(body: bytes) -> SnsEnvelope:
+    """The envelope in a body. Raises ProblemError: `malformed_envelope` where there is none to verify."""
+    try:
+        raw = orjson.loads(body)
+    except ValueError:
+        raise _malformed("expected an SNS envelope as JSON in UTF-8") from None
+    if not isinstance(raw, dict):
+        raise _malformed("expected an SNS envelope, a JSON object")
+    kind = raw.get("Type")
+    if not isinstance(kind, str) or (names := _SIGNED.get(kind)) is None:
+        raise _malformed(
+            "expected Type to be one of SNS's; is raw message delivery on? It is not signed: switch it off"
+        )
+    return SnsEnvelope(
+        kind=kind,
+        message_id=raw["MessageId"] if isinstance(raw.get("MessageId"), str) else "",
+        topic=raw["TopicArn"] if isinstance(raw.get("TopicArn"), str) else "",
+        message=raw["Message"] if isinstance(raw.get("Message"), str) else "",
+        signed=_string_to_sign(raw, names),
+        version=_text(raw, "SignatureVersion"),
+        signature=_text(raw, "Signature"),
+        certificate_url=_text(raw, "SigningCertURL"),
+        subscribe_url=raw["SubscribeURL"] if kind == SUBSCRIPTION_CONFIRMATION else None,
+    )
+
+
+def _malformed(detail: str) -> ProblemError:
+    return ProblemError(problems.MALFORMED_ENVELOPE, detail)
+
+
+def _bad_signature(detail: str) -> ProblemError:
+    return ProblemError(problems.BAD_SIGNATURE, detail)
+
+
+def _text(raw: dict[str, Any], name: str) -> str:
+    value = raw.get(name)
+    if not isinstance(value, str):
+        raise _bad_signature(f"expected {name}, a string")
+    return value
+
+
+def _string_to_sign(raw: dict[str, Any], names: tuple[str, ...]) -> bytes:
+    """Name, newline, value, newline of each signed field, in byte order of the names; every value is a string then."""
+    parts: list[str] = []
+    for name in names:
+        value = raw.get(name)
+        if isinstance(value, str):
+            parts += (name, value)
+        elif value is not None or name != _OPTIONAL:
+            raise _malformed(f"expected {name}, a string")
+    parts.append("")
+    return "\n".join(parts).encode()
+
+
+def is_signed_by(envelope: SnsEnvelope, key: RSAPublicKey) -> bool:
+    """Whether the signature is that key's over these fields."""
+    try:
+        signature = base64.b64decode(envelope.signature, validate=True)
+        key.verify(signature, envelope.signed, _PADDING, _HASHES[envelope.version])
+    except (InvalidSignature, binascii.Error, ValueError, KeyError):
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Ses:
+    """What is read of an SES payload: the key's part, and what places a message of a shared topic."""
+
+    message_id: str | None = None
+    tag: str | None = None
+    sender: str | None = None
+
+
+def _read_ses(message: str) -> _Ses:
+    """Reads only that; whatever is not there, or not of the right type, is None: the worker tells what is wrong."""
+    try:
+        payload = orjson.loads(message)
+    except ValueError:
+        return _Ses()
+    mail = payload.get("mail") if isinstance(payload, dict) else None
+    if not isinstance(mail, dict):
+        return _Ses()
+    message_id, sender, tags = mail.get("messageId"), mail.get("source"), mail.get("tags")
+    named = tags.get("tenant") if isinstance(tags, dict) else None
+    return _Ses(
+        message_id if isinstance(message_id, str) and message_id else None,
+        named[0] if isinstance(named, list) and named and isinstance(named[0], str) else None,
+        sender if isinstance(sender, str) else None,
+    )
+
+
+class SnsVerifier:
+    """Authenticates what SNS posts."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self._certificates = certificates
+
+    async def authenticate(self, tenants: Tenants, tenant: str | None, callback: Callback) -> Authentic:
+        """What is authentic of a callback to that tenant's address, or to the shared one (None).
+
+        Cheap checks come before costly ones: nobody makes this server fetch a certificate or verify a signature for
+        a topic that may not post here. Raises ProblemError.
+        """
+        envelope = parse_envelope(callback.body)
+        allowed = tenants.shared_topics if tenant is None else tenants[tenant].sns_topics
+        if envelope.topic not in allowed:
+            raise ProblemError(
+                problems.FOREIGN_TOPIC, "expected TopicArn to be one that may post to this address"
+            )
+        if envelope.version not in _HASHES:
+            raise _bad_signature("expected SignatureVersion 1 or 2")
+        if not is_certificate_url(envelope.certificate_url):
+            raise _bad_signature("expected SigningCertURL to be a .pem of https://sns.<region>.amazonaws.com")
+        key = self._certificates.known(envelope.certificate_url)
+        if key is None:
+            key = await self._certificates.obtain(envelope.certificate_url)
+        if not is_signed_by(envelope, key):
+            raise _bad_signature("expected Signature to be SNS's over the fields as they are")
+        ses = _read_ses(envelope.message) if envelope.kind == NOTIFICATION else _Ses()
+        if tenant is None:
+            tenant = tenants.of_shared(ses.tag, ses.sender)
+        if tenant is not None and tenants[tenant].sns_signature_version == "2" and envelope.version != "2":
+            raise _bad_signature("expected SignatureVersion 2, this tenant insists on it")
+        verified = {
+            "by": "sns",
+            "version": envelope.version,
+            "topic": envelope.topic,
+            "certificate": envelope.certificate_url,
+        }
+        return Authentic(
+            tenant, ses.message_id or envelope.message_id or None, verified, envelope.subscribe_url
+        )
