@@ -61,6 +61,36 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+SUPPORTS: dict[Outcome, Status | None] = {
+    Outcome.QUEUED: Status.QUEUED,
+    Outcome.SKIPPED: Status.SKIPPED,
+    Outcome.CANCELED: Status.CANCELED,
+    Outcome.SENT: Status.SENT,
+    Outcome.INVALID: Status.INVALID,
+    Outcome.REJECTED: Status.REJECTED,
+    Outcome.FAILED: Status.FAILED,
+    Outcome.UNDELIVERED: Status.UNDELIVERED,
+    Outcome.DELIVERED: Status.DELIVERED,
+    Outcome.OPENED: Status.OPENED,
+    Outcome.CLICKED: Status.CLICKED,
+    Outcome.BOUNCED: Status.BOUNCED,
+    Outcome.COMPLAINED: Status.COMPLAINED,
+    Outcome.DELAYED: Status.SENT,
+    Outcome.SOFT_BOUNCED: Status.SENT,
+    Outcome.UNSUBSCRIBED: Status.SENT,
+    Outcome.NOT_SPAM: None,
+    Outcome.SUBSCRIBED: None,
+    Outcome.OPTED_OUT: None,
+    Outcome.OPTED_IN: None,
+    Outcome.INBOUND: None,
+    Outcome.UNKNOWN: None,
+}
+"""The one table from outcome to status: the status that a fact of this outcome supports; the highest one wins.
+
+Who unsubscribed by a message's own link was sent it, and more the status does not say. None = recorded as an event,
+never folded: it says nothing about what became of a message.
+"""
+
 COUNTS = (
     "sent",
     "delivered",
@@ -98,10 +128,14 @@ class Wording:
 
 WORDINGS: dict[Status, Wording] = {
     Status.QUEUED: Wording(
-        "Queued", "Registered or accepted, and not yet handed on.", "Wait; if it stays so, look whether sending has stopped."
+        "Queued",
+        "Registered or accepted, and not yet handed on.",
+        "Wait; if it stays so, look whether sending has stopped.",
     ),
     Status.SKIPPED: Wording(
-        "Skipped", "Not attempted: the address opted out.", "The recipient can opt in again, or staff can with evidence."
+        "Skipped",
+        "Not attempted: the address opted out.",
+        "The recipient can opt in again, or staff can with evidence.",
     ),
     Status.CANCELED: Wording("Canceled", "Withdrawn before an attempt.", "Send again if it is still wanted."),
     Status.SENT: Wording(
@@ -115,9 +149,13 @@ WORDINGS: dict[Status, Wording] = {
         "Correct the address, or reset it once the cause is gone.",
     ),
     Status.REJECTED: Wording(
-        "Rejected", "Refused before delivery, by the provider or by a carrier's filter.", "Read the reason and change the content."
+        "Rejected",
+        "Refused before delivery, by the provider or by a carrier's filter.",
+        "Read the reason and change the content.",
     ),
-    Status.FAILED: Wording("Failed", "It could not be sent.", "Read the error, mend its cause and send again."),
+    Status.FAILED: Wording(
+        "Failed", "It could not be sent.", "Read the error, mend its cause and send again."
+    ),
     Status.UNDELIVERED: Wording(
         "Undelivered",
         "The carrier could not deliver it, most often a wrong or unsuitable number.",
@@ -131,10 +169,14 @@ WORDINGS: dict[Status, Wording] = {
     Status.OPENED: Wording("Opened", "Opened (email) or read (messaging).", "Nothing to do."),
     Status.CLICKED: Wording("Clicked", "A link in it was clicked.", "Nothing to do."),
     Status.BOUNCED: Wording(
-        "Bounced", "Refused for good by the recipient's server.", "Correct the address, or ask the recipient for another one."
+        "Bounced",
+        "Refused for good by the recipient's server.",
+        "Correct the address, or ask the recipient for another one.",
     ),
     Status.COMPLAINED: Wording(
-        "Complained", "The recipient reported it as spam.", "Stop writing to this address, except for what it must get."
+        "Complained",
+        "The recipient reported it as spam.",
+        "Stop writing to this address, except for what it must get.",
     ),
 }
 
