@@ -28,7 +28,7 @@ run: install-run ## Start everything on this machine; Ctrl-C stops it (the first
 	@exec $(PY) -m deploy.local
 
 demo: install-run ## Post a realistic stream of signed callbacks to what `make run` started
-	@exec $(PY) -m deploy demo
+	@exec $(PY) -m deploy.local.demo
 
 ##@ Change it
 .PHONY: test check format bench
