@@ -16,7 +16,7 @@ import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -108,7 +108,7 @@ def _install(level: str) -> None:
     begun = time.monotonic()
     # The lock is complete, so nothing is left to resolve; byte code is made of what is imported, when it is.
     command = [
-        PYTHON,
+        str(PYTHON),
         "-m",
         "pip",
         "install",
@@ -118,7 +118,7 @@ def _install(level: str) -> None:
         "--only-binary=:all:",
     ]
     for file in files:
-        command += ["-r", file]
+        command += ["-r", str(file)]
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -142,7 +142,7 @@ def _install(level: str) -> None:
         )
 
 
-def _with_progress(lines: TextIO, total: int) -> Iterator[str]:
+def _with_progress(lines: IO[str], total: int) -> Iterator[str]:
     """Hands on pip's lines and tells, for each file that it takes, how far it is."""
     done = 0
     for line in lines:

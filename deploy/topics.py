@@ -53,16 +53,26 @@ async def create_topics(
 
 async def _reach(bootstrap: str, wait_s: float) -> AIOKafkaAdminClient:
     deadline = asyncio.get_running_loop().time() + wait_s
-    while True:
-        admin = open_admin(bootstrap, "waybill-prepare")
-        try:
-            await admin.start()
-            return admin
-        except KafkaError:
-            await admin.close()
-            if asyncio.get_running_loop().time() > deadline:
-                raise
-            await asyncio.sleep(0.2)
+    loud = logging.getLogger("aiokafka")
+    level, tries = loud.level, 0
+    # It calls every try an error, when waiting is all that is wanted.
+    loud.setLevel(logging.CRITICAL)
+    try:
+        while True:
+            admin = open_admin(bootstrap, "waybill-prepare")
+            try:
+                await admin.start()
+                return admin
+            except KafkaError:
+                await admin.close()
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                tries += 1
+                if tries % 50 == 0:
+                    log.info("still waiting for Kafka at %s", bootstrap)
+                await asyncio.sleep(0.2)
+    finally:
+        loud.setLevel(level)
 
 
 async def _create(

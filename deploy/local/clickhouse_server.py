@@ -175,7 +175,7 @@ async def _read(request: web.Request) -> tuple[bytes, Request]:
     body = b""
     if request.content_type == "multipart/form-data":
         async for part in await request.multipart():
-            data = bytes(await part.read(decode=False))  # type: ignore[union-attr, call-arg]
+            data = bytes(await part.read(decode=False))  # type: ignore[union-attr]
             name = part.name or ""  # type: ignore[union-attr]
             if part.filename is None:  # type: ignore[union-attr]
                 parameters[name] = data.decode()
@@ -188,7 +188,7 @@ async def _read(request: web.Request) -> tuple[bytes, Request]:
     query = parameters.get("query", "").encode(errors="surrogateescape")
     described = {f"{table.name}_{part}" for table in external for part in ("format", "structure", "types")}
     wanted = Request(
-        database=parameters.get("database") or request.headers.get("X-ClickHouse-Database", ""),
+        database=parameters.get("database") or request.headers.get("X-ClickHouse-Database") or "",
         settings={
             name: value
             for name, value in parameters.items()
