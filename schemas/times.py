@@ -16,7 +16,9 @@ def parse_time(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except (TypeError, ValueError):
-        raise ValueError(f"expected an RFC 3339 time such as 2026-11-22T09:28:17.123Z, got {text!r:.60}") from None
+        raise ValueError(
+            f"expected an RFC 3339 time such as 2026-11-22T09:28:17.123Z, got {text!r:.60}"
+        ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     since = moment - _EPOCH
