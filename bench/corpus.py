@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -146,7 +146,7 @@ def http_request(body: bytes, host: str = "bench.example.org") -> bytes:
 def signed_body(sns: SnsSigner, fact: Fact, base: int, number: int) -> bytes:
     """The SNS envelope of one fact, versions 1 and 2 in turn; `base`: when the mailing began, ms."""
     at = base + int(fact.at * 1000)
-    message = orjson.dumps(_payload(fact, base, at)).decode()
+    message = orjson.dumps(payload_of(fact, base)).decode()
     envelope = sns.notification(
         message,
         topic=TOPIC,
@@ -190,7 +190,9 @@ def _facts_of(rng: random.Random, message: int, at: float) -> Iterator[Fact]:
             yield Fact(arrived + 1, message, "Click", at)
 
 
-def _payload(fact: Fact, base: int, at: int) -> dict[str, object]:
+def payload_of(fact: Fact, base: int) -> dict[str, Any]:
+    """SES's payload of a fact; `base` is when the mailing began, ms since the epoch."""
+    at = base + int(fact.at * 1000)
     mail = mail_of(fact.message, base, base + int(fact.sent_at * 1000))
     to, ip = mail.recipients[0], f"198.51.100.{fact.message % 254 + 1}"
     match fact.kind:
