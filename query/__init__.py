@@ -1,0 +1,1 @@
+"""`python -m query`: answers questions from ClickHouse over HTTP."""

@@ -1,0 +1,96 @@
+"""The query server: routes, errors, readiness."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from query.context import CONTEXT, Context
+from query.routes.dead_letters import get_dead_letters
+from query.routes.message import get_message
+from query.routes.messages import get_messages
+from query.routes.rates import get_rates
+from query.routes.statuses import get_statuses
+from runtime import metrics
+from runtime.clickhouse import ClickHouseAway, ClickHouseRefused
+from runtime.http import add_operations, problem_of, problems_middleware
+from schemas.problems import INTERNAL, UNAVAILABLE, ProblemError
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+RETRY_AFTER_S = 2
+
+
+def make_app(context: Context) -> web.Application:
+    """The application; it closes what the context holds open."""
+    app = web.Application(middlewares=[problems_middleware, _measured, _store_errors])
+    app[CONTEXT] = context
+
+    async def ready() -> tuple[bool, dict[str, Any]]:
+        reachable = await _store_is_ready(context)
+        behind = await context.lag.behind()
+        told = {
+            "clickhouse": reachable,
+            "behind_records": None if behind is None else sum(behind.values()),
+            "behind": behind,
+        }
+        return reachable, told
+
+    async def close(_: web.Application) -> None:
+        await context.lag.close()
+        await context.store.close()
+
+    add_operations(app, ready)
+    app.router.add_get("/v1/messages", get_messages)
+    # An id is whatever the provider or the application chose, so it may have slashes in it.
+    app.router.add_get("/v1/messages/{message_id:.+}", get_message)
+    app.router.add_get("/v1/statuses", get_statuses)
+    app.router.add_get("/v1/rates", get_rates)
+    app.router.add_get("/v1/dead-letters", get_dead_letters)
+    app.on_cleanup.append(close)
+    return app
+
+
+async def _store_is_ready(context: Context) -> bool:
+    """Whether ClickHouse answers and has the tables."""
+    try:
+        await context.store.rows("SELECT 1 FROM message_status WHERE 0")
+    except (ClickHouseAway, ClickHouseRefused):
+        return False
+    return True
+
+
+@web.middleware
+async def _store_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A store that is away is 503; a question that it refuses is a fault of ours."""
+    try:
+        return await handler(request)
+    except ClickHouseAway as away:
+        log.warning("ClickHouse is away: %s", away)
+        raise ProblemError(UNAVAILABLE, "the store cannot be asked now", retry_after=RETRY_AFTER_S) from None
+    except ClickHouseRefused as refused:
+        log.error("ClickHouse refused a question of %s: %s", request.path, refused)
+        raise ProblemError(INTERNAL) from None
+
+
+@web.middleware
+async def _measured(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Counts answers and problems."""
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "none"
+    begun = time.monotonic()
+    try:
+        return await handler(request)
+    except ProblemError as error:
+        metrics.QUERY_PROBLEMS.labels(error.problem.code).inc()
+        raise
+    except web.HTTPException as error:
+        if error.status >= 400:
+            metrics.QUERY_PROBLEMS.labels(problem_of(error).problem.code).inc()
+        raise
+    finally:
+        metrics.QUERY_SECONDS.labels(route).observe(time.monotonic() - begun)

@@ -1,0 +1,60 @@
+"""What the routes work with, and how a question is asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from query.auth import authenticate
+from query.filters import OF_OPERATOR
+from query.lag import Lag
+from query.parameters import Parameter, read_parameters, refused
+from runtime.clickhouse import ClickHouse
+from runtime.tenants_file import TenantsFile
+from schemas.settings import QuerySettings
+from schemas.tenants import Principal, Tenants
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of a running query server."""
+
+    settings: QuerySettings
+    tenants_file: TenantsFile
+    store: ClickHouse
+    lag: Lag
+
+    @property
+    def tenants(self) -> Tenants:
+        """The tenants in force."""
+        return self.tenants_file.current
+
+    @property
+    def query_settings(self) -> dict[str, Any]:
+        """ClickHouse's settings for every question."""
+        return {
+            "max_execution_time": self.settings.query_timeout_s,
+            # filed_at is in both the partition and the sort key and never changes for a row.
+            "do_not_merge_across_partitions_select_final": 1,
+        }
+
+    async def rows(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rows that answer a question."""
+        return await self.store.rows(sql, parameters, self.query_settings)
+
+
+CONTEXT = web.AppKey("context", Context)
+
+
+def asked(
+    request: web.Request, known: Mapping[str, Parameter], scope: str = "read"
+) -> tuple[Context, Principal, dict[str, Any]]:
+    """The context, whose key it is, and the parameters of a request. Raises ProblemError."""
+    context = request.app[CONTEXT]
+    principal = authenticate(request, context.tenants, scope)
+    if principal.tenant is None:
+        known = {**known, **OF_OPERATOR}
+    elif "tenant" in request.query:
+        raise refused("tenant", "only the operator's keys may name a tenant")
+    return context, principal, read_parameters(request.query, known)

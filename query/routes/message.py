@@ -1,0 +1,84 @@
+"""GET /v1/messages/{message_id}: one message, its recipients and its trail."""
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from query.auth import scope_of
+from query.context import asked
+from query.parameters import refused
+from query.routes.messages import as_item
+from query.sql.message import DESCRIPTORS, events_sql, recipients_sql
+from query.sql.messages import FIELDS, bind_labels, item_columns
+from query.sql.where import Where
+from runtime.http import json_response
+from schemas.problems import NOT_FOUND, ProblemError
+
+_EVENT_FIELDS = (
+    "event_id",
+    "recipient",
+    "outcome",
+    "at",
+    "received_at",
+    "detail",
+    "machine",
+    "machine_reason",
+)
+
+
+async def get_message(request: web.Request) -> web.Response:
+    """One message as the tenant knows it."""
+    context, principal, given = asked(request, {})
+    message_id = request.match_info["message_id"]
+    scope = scope_of(principal, given)
+    where, where_events = Where(scope), Where(scope)
+    for each in (where, where_events):
+        each.equal("m.message_id", message_id)
+    columns = item_columns(bind_labels(where, context.tenants), with_tenant=principal.tenant is None)
+    rows = await context.rows(recipients_sql(where, columns), where.parameters)
+    events = await context.rows(events_sql(where_events), where_events.parameters)
+    if not rows and not events:
+        raise ProblemError(NOT_FOUND, "no message of this id")
+    if len({row["of_tenant"] for row in (*rows, *events)}) > 1:
+        raise refused("tenant", "expected: several tenants have a message of this id")
+    unattributed = [row for row in rows if not row["recipient"]]
+    attributed = [row for row in rows if row["recipient"]]
+    document = {
+        "message": _message(message_id, attributed or unattributed or events),
+        "recipients": [_recipient(row, principal.tenant is None) for row in attributed],
+        "unattributed": {
+            "opens": sum(row["all_opens"] for row in unattributed),
+            "clicks": sum(row["all_clicks"] for row in unattributed),
+        },
+        "events": [_event(row) for row in events],
+    }
+    return json_response(document)
+
+
+def _message(message_id: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the rows say of the message as a whole: of each field the first that is said."""
+
+    def first(name: str) -> Any:
+        return next((row[name] for row in rows if row.get(name) is not None), None)
+
+    return {
+        "message_id": message_id,
+        "tenant": first("of_tenant"),
+        "channel": first("channel"),
+        "provider": first("provider"),
+        **{name: first(name) for name in DESCRIPTORS},
+        "at": min(row["at"] for row in rows),
+        "sent_at": first("sent_at"),
+    }
+
+
+def _recipient(row: dict[str, Any], with_tenant: bool) -> dict[str, Any]:
+    names = (["tenant"] if with_tenant else []) + FIELDS
+    return as_item({name: row[name] for name in names})
+
+
+def _event(row: dict[str, Any]) -> dict[str, Any]:
+    event = {name: row[name] for name in _EVENT_FIELDS}
+    event["detail"] = orjson.loads(row["detail"]) if row["detail"] else {}
+    return event

@@ -1,0 +1,109 @@
+"""GET /v1/messages: the log."""
+
+import time as clock
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from query.auth import scope_of
+from query.context import Context, asked
+from query.cursors import decode_cursor, encode_cursor, question
+from query.exports import FORMATS, export
+from query.filters import SHARED, attributed
+from query.parameters import Parameter, boolean, choice, limit, refused, stripped, text, time
+from query.sql.messages import (
+    OBJECTS,
+    SORTS,
+    add_log_filters,
+    after_page,
+    bind_labels,
+    item_columns,
+    order_of,
+    page_sql,
+    whole_sql,
+    windows,
+)
+from query.sql.where import SortColumn, Where
+from runtime.http import json_response
+from schemas.status import COUNTS, Status
+
+PARAMETERS: dict[str, Parameter] = {
+    **SHARED,
+    **{name: Parameter(stripped) for name in ("recipient", "subject", "text", "q")},
+    "status": Parameter(choice(*Status), many=True),
+    "reached": Parameter(choice(*COUNTS), many=True),
+    "gave_up": Parameter(boolean),
+    "updated_from": Parameter(time),
+    "sort": Parameter(choice(*(f"{minus}{name}" for name in SORTS for minus in ("", "-")))),
+    "limit": Parameter(limit),
+    "cursor": Parameter(text),
+    "format": Parameter(choice("json", *FORMATS)),
+}
+
+_KINDS = {"time": int, "UInt8": int, "String": str}
+_NOT_THE_QUESTION = ("limit", "cursor", "format")
+DEFAULT_LIMIT = 50
+
+
+async def get_messages(request: web.Request) -> web.StreamResponse:
+    """The log, a page of it as JSON or the whole as a stream."""
+    context, principal, given = asked(request, PARAMETERS)
+    where = attributed(scope_of(principal, given), given)
+    add_log_filters(where, given)
+    order = order_of(given.get("sort", "-at"))
+    columns = item_columns(bind_labels(where, context.tenants), with_tenant=principal.tenant is None)
+    if (form := given.get("format", "json")) != "json":
+        if "cursor" in given:
+            raise refused("cursor", "a stream is the whole result and has no pages")
+        return await export(
+            request, context, whole_sql(where, columns, order), where.parameters, form, "messages", as_item
+        )
+
+    filters = {name: value for name, value in given.items() if name not in _NOT_THE_QUESTION}
+    this = question("messages", principal.tenant, filters=filters)
+    size = given.get("limit", DEFAULT_LIMIT)
+    place = None
+    if "cursor" in given:
+        place = decode_cursor(given["cursor"], this, [_KINDS[column.kind] for column in order])
+        after_page(where, order, place)
+    rows = await _page(context, where, columns, order, size + 1, given, place)
+    more = (
+        encode_cursor(this, [rows[size - 1][f"k{number}"] for number in range(len(order))])
+        if len(rows) > size
+        else None
+    )
+    return json_response({"items": [as_item(row) for row in rows[:size]], "next": more})
+
+
+async def _page(
+    context: Context,
+    where: Where,
+    columns: str,
+    order: list[SortColumn],
+    wanted: int,
+    given: Mapping[str, Any],
+    place: list[Any] | None,
+) -> list[dict[str, Any]]:
+    """Up to `wanted` rows. By `at` and newest first, the newest days are read before the rest."""
+    if not (order[0].kind == "time" and order[0].sql == "m.filed_at" and order[0].descending):
+        return await context.rows(page_sql(where, columns, order, wanted), where.parameters)
+    newest = place[0] + 1 if place else given.get("to")
+    rows: list[dict[str, Any]] = []
+    for from_ms, to_ms in windows(newest, given.get("from"), int(clock.time() * 1000)):
+        window = where.copy()
+        window.between("m.filed_at", from_ms, to_ms)
+        rows += await context.rows(page_sql(window, columns, order, wanted - len(rows)), window.parameters)
+        if len(rows) >= wanted:
+            break
+    return rows
+
+
+def as_item(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as an item: objects as objects, without the order's values."""
+    item = {name: value for name, value in row.items() if not (name[0] == "k" and name[1:].isdigit())}
+    for name in OBJECTS:
+        if item[name] is not None:
+            item[name] = orjson.loads(item[name])
+    return item

@@ -1,0 +1,154 @@
+"""The log: one row per message and recipient, filtered, searched, sorted and paged."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from query.sql.where import SortColumn, Where, after, like_pattern, order_by
+from schemas.status import CHANNELS, VOCABULARIES, Status, label
+from schemas.tenants import Tenants
+
+_OR_NULL = (
+    "recipient_as_given sender subject text campaign customer category document method link reason error_code error"
+).split()
+OBJECTS = ("soft_bounce", "delay", "bounce")
+"""Fields that are objects; ClickHouse has them as JSON text, '' for null."""
+
+FIELDS = (
+    "message_id channel recipient recipient_as_given sender subject text campaign customer category document method link "
+    "status label reason at sent_at updated_at delivered_at first_opened_at first_clicked_at opens human_opens clicks "
+    "soft_bounces gave_up soft_bounce delay bounce error_code error"
+).split()
+"""Fields of an item, in this order."""
+
+_AT = SortColumn("m.filed_at", "time", True)
+_REST = (
+    SortColumn("m.message_id", "String", True),
+    SortColumn("m.recipient", "String", True),
+    SortColumn("m.tenant", "String", True),
+)
+_LEADING = {
+    "recipient": SortColumn("m.recipient", "String", False),
+    "status": SortColumn("m.rank", "UInt8", False),
+    "updated_at": SortColumn("m.updated_at", "time", False),
+}
+SORTS = ("at", *_LEADING)
+
+DAY_MS = 86_400_000
+
+
+def order_of(sort: str) -> list[SortColumn]:
+    """The whole order for a `sort` parameter: the field, then newest first, then what makes each row's place unique."""
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
+    if name == "at":
+        return [SortColumn(column.sql, column.kind, descending) for column in (_AT, *_REST)]
+    leading = _LEADING[name]
+    return [SortColumn(leading.sql, leading.kind, descending), _AT, *_REST]
+
+
+def add_log_filters(where: Where, given: Mapping[str, Any]) -> None:
+    """The filters and searches that only the log has."""
+    for name, columns in _SEARCHED.items():
+        if given.get(name):
+            _add_search(where, columns, given[name])
+    if "status" in given:
+        where.one_of("m.status", given["status"])
+    if "reached" in given:
+        where.add(" OR ".join(f"m.is_{name}" for name in dict.fromkeys(given["reached"])))
+    if "gave_up" in given:
+        where.add("m.gave_up" if given["gave_up"] else "NOT m.gave_up")
+    where.between("m.updated_at", given.get("updated_from"), None)
+
+
+_SEARCHED = {
+    "recipient": ("m.recipient", "lowerUTF8(m.recipient_as_given)"),
+    "subject": ("lowerUTF8(m.subject)",),
+    "text": ("lowerUTF8(m.text)",),
+    "q": ("m.haystack", "lowerUTF8(m.message_id)"),
+}
+
+
+def _add_search(where: Where, columns: Sequence[str], text: str) -> None:
+    """Finds `text` in one of the columns. What is in a field is in the haystack, whose index tells quickly where not to look."""
+    pattern = f"lowerUTF8({where.bind('String', like_pattern(text))})"
+    if "m.haystack" not in columns:
+        where.add(f"m.haystack LIKE {pattern}")
+    where.add(" OR ".join(f"{column} LIKE {pattern}" for column in columns))
+
+
+def bind_labels(where: Where, tenants: Tenants) -> str:
+    """SQL for the label of a row of `m` in the vocabulary of its tenant; the status itself where there is none."""
+    labels = {
+        f"{vocabulary}/{channel}/{status}/{int(gave_up)}": label(
+            status, channel, gave_up=gave_up, vocabulary=vocabulary
+        )
+        for vocabulary in VOCABULARIES
+        for channel in CHANNELS
+        for status in Status
+        for gave_up in (False, True)
+    }
+    spoken = {name: tenants.vocabulary(name) for name in tenants if tenants.vocabulary(name) != "waybill"}
+    vocabulary = _bind_lookup(where, "m.tenant", spoken, "'waybill'") if spoken else "'waybill'"
+    key = f"concat({vocabulary}, '/', m.channel, '/', m.status, '/', toString(toUInt8(m.gave_up)))"
+    return _bind_lookup(where, key, labels, "m.status")
+
+
+def _bind_lookup(where: Where, key: str, table: dict[str, str], otherwise: str) -> str:
+    keys, values = (where.bind("Array(String)", list(each)) for each in (table.keys(), table.values()))
+    return f"transform(toString({key}), {keys}, {values}, toString({otherwise}))"
+
+
+def item_columns(labelled: str, *, with_tenant: bool) -> str:
+    """The SELECT list of an item; `labelled` is the SQL of its label."""
+    special = {
+        "at": "m.filed_at",
+        "label": labelled,
+        **{name: f"nullIf(m.{name}, '')" for name in (*_OR_NULL, *OBJECTS)},
+    }
+    names = (["tenant"] if with_tenant else []) + FIELDS
+    return ", ".join(f"{special.get(name, f'm.{name}')} AS {name}" for name in names)
+
+
+def page_sql(where: Where, columns: str, order: Sequence[SortColumn], limit: int) -> str:
+    """A page: at most `limit` rows, with the order's values beside them as k0, k1, …"""
+    keys = ", ".join(
+        f"{f'toUnixTimestamp64Milli({column.sql})' if column.kind == 'time' else column.sql} AS k{number}"
+        for number, column in enumerate(order)
+    )
+    return (
+        f"SELECT {columns}, {keys} FROM message_status AS m FINAL WHERE {where.sql} "
+        f"ORDER BY {order_by(order)} LIMIT {limit}"
+    )
+
+
+def whole_sql(where: Where, columns: str, order: Sequence[SortColumn]) -> str:
+    """All rows, for an export."""
+    return f"SELECT {columns} FROM message_status AS m FINAL WHERE {where.sql} ORDER BY {order_by(order)}"
+
+
+def windows(newest_ms: int | None, oldest_ms: int | None, now_ms: int) -> list[tuple[int | None, int | None]]:
+    """Ranges of `at`, newest first, that cover everything between the two ends (None = open).
+
+    The newest page of a long log is found in its newest days: reading them first spares reading the rest.
+    """
+    edges = (
+        [now_ms - days * DAY_MS for days in (1, 8, 64)]
+        if newest_ms is None
+        else [newest_ms - days * DAY_MS for days in (1, 8, 64)]
+    )
+    found: list[tuple[int | None, int | None]] = []
+    upper = newest_ms
+    for edge in edges:
+        if oldest_ms is not None and edge <= oldest_ms:
+            break
+        found.append((edge, upper))
+        upper = edge
+    found.append((oldest_ms, upper))
+    return found
+
+
+def after_page(where: Where, order: Sequence[SortColumn], values: Sequence[Any]) -> None:
+    """Only rows beyond a page's last one."""
+    where.add(after(where, order, values))
+    if order[0].kind == "time":
+        # Said once more by itself, since the sort key can use it.
+        where.add(f"{order[0].sql} {'<=' if order[0].descending else '>='} {where.bind_time(values[0])}")

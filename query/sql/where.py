@@ -1,0 +1,97 @@
+"""Conditions with bound values. Every query starts from a `Where`, and a `Where` starts from whose rows may be seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+EARLIEST_MS = -2_208_988_800_000
+LATEST_MS = 10_413_791_999_000
+"""1900 to 2299: what DateTime64 holds. Times beyond mean its ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows a request may see: those of one tenant, or, for the operator only, of all (None)."""
+
+    tenant: str | None
+
+
+class Where:
+    """An AND of conditions on the table `m`, and the values bound in them."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.parameters: dict[str, Any] = {}
+        self._conditions: list[str] = []
+        if scope.tenant is not None:
+            self._conditions.append(f"m.tenant = {self.bind('String', scope.tenant)}")
+
+    def bind(self, kind: str, value: Any) -> str:
+        """A place for `value`, of ClickHouse's type `kind`, in SQL."""
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return f"{{{name}:{kind}}}"
+
+    def bind_time(self, ms: int) -> str:
+        """A place for a time in ms since the epoch."""
+        return f"fromUnixTimestamp64Milli({self.bind('Int64', min(max(ms, EARLIEST_MS), LATEST_MS))}, 'UTC')"
+
+    def add(self, condition: str) -> None:
+        """One more condition; values in it come from `bind`."""
+        self._conditions.append(condition)
+
+    def equal(self, column: str, value: str) -> None:
+        """`column` has exactly this text; '' finds rows that have none."""
+        self.add(f"{column} = {self.bind('String', value)}")
+
+    def one_of(self, column: str, values: Sequence[str]) -> None:
+        """`column` has one of these texts."""
+        self.add(f"has({self.bind('Array(String)', list(values))}, {column})")
+
+    def between(self, column: str, from_ms: int | None, to_ms: int | None) -> None:
+        """`column` lies in the half-open range; None leaves an end open."""
+        if from_ms is not None:
+            self.add(f"{column} >= {self.bind_time(from_ms)}")
+        if to_ms is not None:
+            self.add(f"{column} < {self.bind_time(to_ms)}")
+
+    def copy(self) -> "Where":
+        """The same conditions, to be added to apart."""
+        other = Where(Scope(None))
+        other.parameters = dict(self.parameters)
+        other._conditions = list(self._conditions)
+        return other
+
+    @property
+    def sql(self) -> str:
+        """All conditions."""
+        return " AND ".join(f"({condition})" for condition in self._conditions) or "1"
+
+
+def like_pattern(text: str) -> str:
+    """A LIKE pattern that finds `text` anywhere, whatever signs it has."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+@dataclass(frozen=True, slots=True)
+class SortColumn:
+    """One column of an order: its SQL, the type its value is bound as ("time" = ms since the epoch), its direction."""
+
+    sql: str
+    kind: str
+    descending: bool
+
+
+def after(where: Where, order: Sequence[SortColumn], values: Sequence[Any]) -> str:
+    """The condition for rows that come after `values` in this order: keyset paging, which neither skips nor doubles."""
+    condition = ""
+    for column, value in reversed(list(zip(order, values, strict=True))):
+        place = where.bind_time(value) if column.kind == "time" else where.bind(column.kind, value)
+        beyond = f"{column.sql} {'<' if column.descending else '>'} {place}"
+        condition = f"{beyond} OR ({column.sql} = {place} AND ({condition}))" if condition else beyond
+    return condition
+
+
+def order_by(order: Sequence[SortColumn]) -> str:
+    """The ORDER BY of this order."""
+    return ", ".join(f"{column.sql} {'DESC' if column.descending else 'ASC'}" for column in order)
