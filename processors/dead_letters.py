@@ -1,5 +1,6 @@
 """Dead letters: what could not be understood or not be stored, kept with its reason and where it stood. Pure."""
 
+import base64
 from dataclasses import dataclass
 
 import orjson
@@ -11,7 +12,7 @@ from schemas.topics import MAX_RECORD_BYTES, message_key
 SCHEMA = "dead-letter/1"
 
 MALFORMED_LINE = "malformed_line"
-"""A line of a receipts record that is no envelope; its bytes are in `raw`."""
+"""A line of a receipts record that is no envelope; its bytes are in `raw`, as base64."""
 INTERNAL_ERROR = "internal_error"
 """An error of Waybill's own that this one receipt provoked; `detail` names it."""
 TOO_LARGE = "too_large"
@@ -44,7 +45,7 @@ def dead_letter(
     """Key and value of a record of `waybill-dead-letters`.
 
     `stage` is the part that gave up ("track", "sink"), `failed_at` in ms since the epoch. Either the whole `envelope`
-    goes in or, where there is none, the `raw` bytes, undecodable ones replaced. A body that would not fit into a
+    goes in or, where there is none, the `raw` bytes as base64. A body that would not fit into a
     record is left out and `detail` says so; it remains with its receipt, under the receipt's id.
     """
     key = message_key(envelope.tenant or "", envelope.message_id).encode() if envelope else b"/"
@@ -53,7 +54,7 @@ def dead_letter(
         "schema": SCHEMA,
         "tenant": envelope.tenant if envelope else None,
         "receipt": receipt,
-        "raw": None if raw is None else raw.decode(errors="replace"),
+        "raw": None if raw is None else base64.b64encode(raw).decode(),
         "reason": reason,
         "detail": detail[:_DETAIL_CHARACTERS],
         "stage": stage,

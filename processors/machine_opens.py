@@ -65,7 +65,7 @@ def machines(outcome: Outcome, sightings: Sequence[Sighting], delivered_at: int 
     found = {seen[0] for seen in sightings if seen[2]}
     if delivered_at is not None:
         until = delivered_at + _AFTER_DELIVERY[outcome]
-        found.update(seen[0] for seen in sightings if delivered_at <= seen[1] <= until)
+        found.update(seen[0] for seen in sightings if delivered_at <= seen[1] < until)
     if outcome is Outcome.CLICKED and len(sightings) >= _BURST_LINKS:
         found |= _bursts(sightings)
     return found

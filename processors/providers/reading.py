@@ -95,17 +95,23 @@ def moment(value: object, received_at: int) -> int | None:
     """
     if not isinstance(value, str):
         return None
-    try:
-        at = parse_time(value)
-    except ValueError:
+    at = _parsed(value)
+    if at is None:
         return None
     return at if EARLIEST_BELIEVED <= at <= received_at + AHEAD_BELIEVED else None
 
 
 def told_time(value: object) -> str | None:
     """A time that is only told on, such as when retries end, in the form that Waybill writes; None if unreadable."""
+    at = _parsed(value) if isinstance(value, str) else None
+    return None if at is None else format_time(at)
+
+
+def _parsed(time: str) -> int | None:
+    """Feedback notifications also write `2018-10-08T14:05:45 +0000`, with a space:
+    https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html, “Mail object”."""
     try:
-        return format_time(parse_time(value)) if isinstance(value, str) else None
+        return parse_time(time.replace(" +", "+", 1))
     except ValueError:
         return None
 
