@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import orjson
 
@@ -17,6 +18,9 @@ INTERNAL_ERROR = "internal_error"
 """An error of Waybill's own that this one receipt provoked; `detail` names it."""
 TOO_LARGE = "too_large"
 """What would have been published of this receipt is larger than a record may be."""
+
+NOT_STORABLE = "not_storable"
+"""ClickHouse refused the row; its bytes are in `raw`."""
 
 _ROOM_FOR_BODY = MAX_RECORD_BYTES - 256 * 1024
 _DETAIL_CHARACTERS = 2000
@@ -41,6 +45,7 @@ def dead_letter(
     failed_at: int,
     envelope: Envelope | None = None,
     raw: bytes | None = None,
+    key: bytes | None = None,
 ) -> tuple[bytes, bytes]:
     """Key and value of a record of `waybill-dead-letters`.
 
@@ -52,7 +57,7 @@ def dead_letter(
     receipt = envelope_document(envelope) if envelope else None
     document = {
         "schema": SCHEMA,
-        "tenant": envelope.tenant if envelope else None,
+        "tenant": unquote(key.partition(b"/")[0].decode()) or None,
         "receipt": receipt,
         "raw": None if raw is None else base64.b64encode(raw).decode(),
         "reason": reason,

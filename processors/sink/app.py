@@ -10,7 +10,8 @@ from aiohttp import web
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
-from processors.sink.lines import Line, dead_letter
+from processors.dead_letters import NOT_STORABLE
+from processors.sink.lines import STAGE, Line, dead_letter_of
 from processors.sink.writer import Partition, TableWriter
 from runtime import metrics
 from runtime.clickhouse import ClickHouse
@@ -178,14 +179,14 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]
             log.error("dead letter at %s cannot be stored and stays in its topic only: %s", place, detail)
             return
         log.error("row at %s cannot be stored and becomes a dead letter: %s", place, detail)
-        key, value = dead_letter(line, detail)
+        key, value = dead_letter_of(line, detail)
         while True:
             try:
                 producer = await self._opened_producer()
                 await producer.send_and_wait(
                     DEAD_LETTERS.name, value, key=key, partition=line.record.partition
                 )
-                metrics.DEAD_LETTERS.labels("sink", "not_storable").inc()
+                metrics.DEAD_LETTERS.labels(STAGE, NOT_STORABLE).inc()
                 return
             except KafkaError as error:
                 log.warning("dead letter not written, trying again: %s", error)

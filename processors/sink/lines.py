@@ -1,20 +1,15 @@
 """Records of Kafka as lines of a table: what is inserted, what can be put aside, and how it becomes a dead letter. Pure."""
 
-import base64
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import unquote
 
-import orjson
+from processors.dead_letters import NOT_STORABLE, Place, dead_letter
+from schemas.envelope import Envelope, EnvelopeFault, parse_line
 
-from schemas.times import format_time
-from schemas.topics import message_key
-
-DEAD_LETTER_SCHEMA = "dead-letter/1"
-REASON = "not_storable"
-"""Reason of a dead letter of stage "sink": ClickHouse refused the row."""
+STAGE = "sink"
+"""Stage of the dead letters made here."""
 
 
 class Record(Protocol):
@@ -57,42 +52,28 @@ def row_count(record: Record) -> int:
     return record.value.count(b"\n") + 1 if record.value else 0
 
 
-def dead_letter(line: Line, detail: str) -> tuple[bytes | None, bytes]:
+def dead_letter_of(line: Line, detail: str) -> tuple[bytes, bytes]:
     """Key and value for `waybill-dead-letters` of a row that ClickHouse does not take."""
-    key, tenant = _whose(line)
-    return key, orjson.dumps(
-        {
-            "schema": DEAD_LETTER_SCHEMA,
-            "tenant": tenant,
-            "receipt": None,
-            "raw": base64.b64encode(line.text).decode(),
-            "reason": REASON,
-            "detail": detail,
-            "stage": "sink",
-            "failed_at": format_time(int(time.time() * 1000)),
-            "source": {
-                "topic": line.record.topic,
-                "partition": line.record.partition,
-                "offset": line.record.offset,
-                "index": line.index,
-            },
-        }
+    record = line.record
+    # The first two parts of a key are tenant and message wherever there is a key; receipts have none.
+    key = b"/".join(record.key.split(b"/")[:2]) if record.key else None
+    return dead_letter(
+        stage=STAGE,
+        reason=NOT_STORABLE,
+        detail=detail,
+        place=Place(record.topic, record.partition, record.offset, line.index),
+        failed_at=int(time.time() * 1000),
+        envelope=None if key else _envelope(line.text),
+        raw=line.text,
+        key=key,
     )
 
 
-def _whose(line: Line) -> tuple[bytes | None, str | None]:
-    """The key `tenant/message_id` and the tenant of a line: from its record's key, or, for receipts, from the envelope."""
-    if line.record.key:
-        parts = line.record.key.split(b"/")
-        return b"/".join(parts[:2]), unquote(parts[0].decode(errors="replace")) or None
+def _envelope(text: bytes) -> Envelope | None:
     try:
-        document = orjson.loads(line.text)
-        tenant, message_id = document.get("tenant"), document.get("message_id")
-    except (ValueError, AttributeError):
-        return None, None
-    if not isinstance(tenant, str) or not isinstance(message_id, str):
-        return None, None
-    return message_key(tenant, message_id).encode(), tenant
+        return parse_line(text)
+    except EnvelopeFault:
+        return None
 
 
 def halves(lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
