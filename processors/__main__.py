@@ -20,10 +20,9 @@ def main() -> int:
         from processors.worker import run_worker
 
         return run_worker()
-    from processors import sink
+    from processors.sink import run_sink
 
-    sink.main()
-    return 0
+    return run_sink()
 
 
 if __name__ == "__main__":
