@@ -40,6 +40,12 @@ SERVER_SETTINGS = {
 }
 """Of the whole engine, in bytes and threads."""
 
+SESSION_SETTINGS = {
+    # chDB's defaults are those of the command line tool; a server takes no bare expression for a SELECT.
+    "implicit_select": "0",
+    "allow_introspection_functions": "0",
+}
+
 
 class EngineError(Exception):
     """The engine refused a statement; the message is ClickHouse's, with `Code: <number>.`"""
@@ -113,7 +119,7 @@ class Session:
             if request.database:
                 self._run(f"USE `{quoted(request.database)}`")
             # By this comment KILL QUERY finds it.
-            self._run(set_statement({**request.settings, "log_comment": self.id}))
+            self._run(set_statement({**SESSION_SETTINGS, **request.settings, "log_comment": self.id}))
             for table in request.external:
                 self._run(f"CREATE TEMPORARY TABLE `{quoted(table.name)}` ({table.columns})")
                 self._append(f"INSERT INTO `{quoted(table.name)}`", table.format, table.data)
