@@ -20,9 +20,10 @@ def main() -> int:
         from processors.worker import run_worker
 
         return run_worker()
-    from processors.sink import run_sink
+    from processors.sink import main as run_sink
 
-    return run_sink()
+    run_sink()
+    return 0
 
 
 if __name__ == "__main__":
