@@ -50,10 +50,13 @@ def dead_letter(
     """Key and value of a record of `waybill-dead-letters`.
 
     `stage` is the part that gave up ("track", "sink"), `failed_at` in ms since the epoch. Either the whole `envelope`
-    goes in or, where there is none, the `raw` bytes as base64. A body that would not fit into a
-    record is left out and `detail` says so; it remains with its receipt, under the receipt's id.
+    goes in or, where there is none, the `raw` bytes as base64, and the `key` `tenant/message_id` where it is known.
+    A body that would not fit into a record is left out and `detail` says so; it remains with its receipt, under the
+    receipt's id.
     """
-    key = message_key(envelope.tenant or "", envelope.message_id).encode() if envelope else b"/"
+    if envelope:
+        key = message_key(envelope.tenant or "", envelope.message_id).encode()
+    key = key or b"/"
     receipt = envelope_document(envelope) if envelope else None
     document = {
         "schema": SCHEMA,

@@ -12,11 +12,12 @@ from schemas.settings import SinkSettings
 log = logging.getLogger(__name__)
 
 
-def main() -> None:
-    """Runs the sink until SIGINT or SIGTERM. Settings come from the environment."""
+def run_sink() -> int:
+    """Runs the sink until SIGINT or SIGTERM; its exit status. Settings come from the environment."""
     settings = read_settings(SinkSettings)
     set_up_logging(settings.log_level)
     asyncio.run(_serve(settings))
+    return 0
 
 
 async def _serve(settings: SinkSettings) -> None:
