@@ -20,6 +20,7 @@ from runtime.cli import parser_of, read_settings
 from schemas.settings import LocalSettings
 
 _WAIT_S = 60.0
+_FAILED = ("bounced", "undelivered", "rejected", "failed")
 _ROW = "{:<34} {:>6} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9}"
 
 
@@ -100,7 +101,7 @@ def summary(stream: Stream, rates: Mapping[str | None, Mapping[str, Any]]) -> It
     """The rates of each mailing and of the text messages, as a table."""
     untracked = {mailing.name for mailing in MAILINGS if not mailing.tracked}
     yield _ROW.format(
-        "mailing", "sent", "delivered", "opened", "people", "clicked", "bounced", "spam", "not sent"
+        "mailing", "sent", "delivered", "opened", "people", "clicked", "failed", "spam", "not sent"
     )
     for campaign in stream.expected:
         counts, figures = rates[campaign]["counts"], rates[campaign]["rates"]
@@ -112,11 +113,11 @@ def summary(stream: Stream, rates: Mapping[str | None, Mapping[str, Any]]) -> It
             _percent(figures["open"]) if tracked else "-",
             _percent(figures["human_open"]) if tracked else "-",
             _percent(figures["click"]) if tracked else "-",
-            counts["bounced"] or "-",
+            sum(counts[name] for name in _FAILED) or "-",
             counts["complained"] or "-",
             counts["invalid"] + counts["skipped"] or "-",
         )
-    yield "opened: by anybody; people: without prefetching and scanning machines; -: none, or not tracked"
+    yield "people: opened, leaving out prefetching and scanning machines; failed: bounced, undelivered or refused"
 
 
 def what_next(stream: Stream, where: Endpoints, tenant: DemoTenant) -> Iterator[str]:
