@@ -12,7 +12,7 @@ from schemas.settings import SinkSettings
 log = logging.getLogger(__name__)
 
 
-def run_sink() -> int:
+def main() -> int:
     """Runs the sink until SIGINT or SIGTERM; its exit status. Settings come from the environment."""
     settings = read_settings(SinkSettings)
     set_up_logging(settings.log_level)
