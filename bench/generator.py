@@ -130,7 +130,8 @@ def quantile(ordered: "array[float] | list[float]", q: float) -> float:
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))] if ordered else 0.0
 
 
-def _slices(folder: Path, first: int, count: int) -> Iterator[bytes]:
+def slices(folder: Path, first: int, count: int) -> Iterator[bytes]:
+    """The requests of a corpus from number `first` on, `count` of them."""
     lengths = array("I")
     lengths.frombytes((folder / "lengths.bin").read_bytes())
     at = sum(lengths[:first])
@@ -142,7 +143,7 @@ def _slices(folder: Path, first: int, count: int) -> Iterator[bytes]:
 
 
 async def _main(arguments: argparse.Namespace) -> dict[str, object]:
-    requests = _slices(arguments.corpus, arguments.first, arguments.count)
+    requests = slices(arguments.corpus, arguments.first, arguments.count)
     offer = Offer(requests, arguments.count, arguments.rate)
     cpu = time.process_time()
     await offer.run("127.0.0.1", arguments.port, arguments.connections)

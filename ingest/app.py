@@ -11,12 +11,13 @@ from ingest.certificates import Certificates
 from ingest.https import Https
 from ingest.publisher import Publisher
 from ingest.receive import Provider, Receiver
+from ingest.server import Server
 from ingest.subscriptions import Subscriptions
 from ingest.verifiers.sns import SnsVerifier
 from ingest.verifiers.twilio import TwilioVerifier
 from ingest.waiting import Limits
 from runtime import metrics
-from runtime.http import add_operations, problems_middleware, start_site, stop_on_signals
+from runtime.http import operations, start_listening, stop_on_signals
 from runtime.kafka import open_producer
 from runtime.tenants_file import TenantsFile
 from schemas.settings import IngestSettings
@@ -43,7 +44,7 @@ class Ingest:
         tenants.on_change(lambda _: self._certificates.forget())
         metrics.WAITING_BYTES.set_function(lambda: self._publisher.waiting_bytes)
 
-    def application(self) -> web.Application:
+    def server(self) -> Server:
         """The addresses of ingest."""
         settings = self._settings
         bodies = BodyReader(settings.max_body_bytes, settings.body_timeout_s, settings.max_waiting_bytes)
@@ -52,14 +53,13 @@ class Ingest:
             Provider("ses", SnsVerifier(self._certificates), "", "application/json", b"{}")
         )
         twilio = receiver.handler(
-            Provider("twilio", self._twilio, "X-Twilio-Signature", "text/xml", b"<Response/>"),
+            Provider("twilio", self._twilio, "X-Twilio-Signature", "text/xml", b"<Response/>")
         )
-        app = web.Application(middlewares=[problems_middleware])
-        app.router.add_post("/webhooks/ses/{tenant}", ses)
-        app.router.add_post("/webhooks/ses", ses)
-        app.router.add_post("/webhooks/twilio/{tenant}", twilio)
-        add_operations(app, self._ready)
-        return app
+        return Server(
+            shared={"/webhooks/ses": ses},
+            by_tenant={"/webhooks/ses": ses, "/webhooks/twilio": twilio},
+            pages=operations(self._ready),
+        )
 
     async def close(self) -> None:
         """Stores what is waiting and ends everything; nothing may arrive any more."""
@@ -100,18 +100,14 @@ async def serve(settings: IngestSettings, tenants: TenantsFile) -> None:
     stop_on_signals(stop)
     tenants.reload_on_sighup()
     ingest = Ingest(settings, tenants)
+    runner = web.ServerRunner(ingest.server(), shutdown_timeout=_STOP_S)
     try:
-        runner = await start_site(
-            ingest.application(),
-            settings.ingest_host,
-            settings.ingest_port,
-            reuse_port=settings.ingest_reuse_port,
-            shutdown_timeout=_STOP_S,
-            auto_decompress=False,  # the body is stored, and hashed, as it came
+        await start_listening(
+            runner, settings.ingest_host, settings.ingest_port, reuse_port=settings.ingest_reuse_port
         )
         log.info("ingest listens on http://%s:%d", settings.ingest_host, settings.ingest_port)
         await stop.wait()
-        await runner.cleanup()
     finally:
+        await runner.cleanup()
         await ingest.close()
     log.info("ingest stopped, everything answered 200 is stored")

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from aiohttp import StreamReader, web
+from aiohttp import web
 
 from ingest.refusals import unavailable
 from schemas import problems
@@ -30,9 +30,9 @@ class BodyReader:
             if len(body) > self._max_bytes:
                 raise self._too_large()
             return body
-        return await self._read_arriving(content, self._max_bytes if length is None else length)
+        return await self._read_arriving(request, self._max_bytes if length is None else length)
 
-    async def _read_arriving(self, content: StreamReader, expected: int) -> bytes:
+    async def _read_arriving(self, request: web.BaseRequest, expected: int) -> bytes:
         if expected > self._room_bytes:
             raise unavailable("too many bodies are arriving at once")
         self._room_bytes -= expected
@@ -40,7 +40,10 @@ class BodyReader:
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._timeout_s):
-                    while chunk := await content.readany():
+                    if request.headers.get("Expect", "").lower() == "100-continue":
+                        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                        request.writer.output_size = 0  # an error answer may still follow
+                    while chunk := await request.content.readany():
                         body += chunk
                         if len(body) > self._max_bytes:
                             raise self._too_large()

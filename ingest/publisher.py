@@ -9,7 +9,7 @@ share the cost of a record then, and the requests of one half arrive while the o
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -79,10 +79,8 @@ class Publisher:
 
     async def _write(self, producer: AIOKafkaProducer, writes: list[Write]) -> None:
         """Writes one record for each partition, together, and answers the requests."""
-        deliveries = await asyncio.gather(
-            *[self._send(producer, write) for write in writes], return_exceptions=True
-        )
-        for write, fault in zip(writes, deliveries, strict=True):
+        faults = await self._faults_of(producer, writes)
+        for write, fault in zip(writes, faults, strict=True):
             if fault is None:
                 metrics.BATCH_ENVELOPES.observe(write.envelopes())
                 self._waiting.done(write, stored=True)
@@ -91,14 +89,32 @@ class Publisher:
             else:
                 log.error("Kafka refused a record of %d envelopes: %r", write.envelopes(), fault)
                 self._waiting.done(write, stored=False)
-        if any(deliveries):
+        if any(faults):
             self._connection.lost()
         else:
             self._connection.succeeded()
 
-    async def _send(self, producer: AIOKafkaProducer, write: Write) -> None:
-        """Raises what aiokafka raises where Kafka does not acknowledge the record."""
+    async def _faults_of(self, producer: AIOKafkaProducer, writes: list[Write]) -> list[Exception | None]:
+        """For each write, None once Kafka has acknowledged it, or why it has not."""
+        try:
+            deliveries = [await self._hand_over(producer, write) for write in writes]
+        except Exception as fault:  # aiokafka raises other things than its own, too
+            return [fault] * len(writes)
+        return [await _fault_of(delivery) for delivery in deliveries]
+
+    async def _hand_over(self, producer: AIOKafkaProducer, write: Write) -> Awaitable[object]:
         batch = producer.create_batch()
         batch.append(timestamp=None, key=None, value=write.value(), headers=_HEADERS)
         batch.close()
-        await (await producer.send_batch(batch, self._connection.topic, partition=write.partition))
+        delivery: Awaitable[object] = await producer.send_batch(
+            batch, self._connection.topic, partition=write.partition
+        )
+        return delivery
+
+
+async def _fault_of(delivery: Awaitable[object]) -> Exception | None:
+    try:
+        await delivery
+    except Exception as fault:
+        return fault
+    return None

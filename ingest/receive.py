@@ -5,7 +5,6 @@ stored now with 503, so that the provider tries again; docs/edge.md has the tabl
 """
 
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from ingest.body import BodyReader
 from ingest.publisher import Publisher
 from ingest.receipt_ids import new_receipt_id
 from ingest.refusals import unavailable
+from ingest.server import Receive
 from ingest.subscriptions import Subscriptions
 from ingest.verifiers import Authentic, Callback
 from runtime import metrics
@@ -26,8 +26,6 @@ from schemas.problems import ProblemError
 from schemas.tenants import Tenants
 from schemas.topics import message_key
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
-
 
 class Verifier(Protocol):
     """What each provider's verifier does."""
@@ -36,7 +34,7 @@ class Verifier(Protocol):
         """What is authentic of a callback; raises ProblemError, the refusal."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Provider:
     """A provider as ingest knows it: whom it believes, where it signs, and the answer that it expects."""
 
@@ -56,18 +54,20 @@ class Receiver:
     publisher: Publisher
     subscriptions: Subscriptions
 
-    def handler(self, provider: Provider) -> Handler:
-        """The handler of a provider's address. Its tenant is the last part of the path, if the route has one."""
+    def handler(self, provider: Provider) -> Receive:
+        """The handler of a provider's addresses."""
         stored = metrics.RECEIPTS.labels(provider.name)
         seconds = metrics.ANSWER_SECONDS.labels(provider.name)
 
-        async def receive(request: web.Request) -> web.Response:
+        async def receive(request: web.BaseRequest, tenant: str | None) -> web.Response:
             began = time.perf_counter()
             try:
-                await self._store(provider, request)
+                await self._store(provider, request, tenant)
             except ProblemError as refusal:
                 metrics.REFUSALS.labels(provider.name, refusal.problem.code).inc()
                 response = problem_response(refusal)
+                if not request.content.is_eof():
+                    response.force_close()  # the rest of the body is not read for the sake of the next request
             else:
                 stored.inc()
                 response = web.Response(body=provider.answer, content_type=provider.answer_type)
@@ -76,10 +76,9 @@ class Receiver:
 
         return receive
 
-    async def _store(self, provider: Provider, request: web.Request) -> None:
+    async def _store(self, provider: Provider, request: web.BaseRequest, tenant: str | None) -> None:
         """Returns when Kafka has the callback. Raises ProblemError."""
         tenants = self.tenants.current
-        tenant = request.match_info.get("tenant")
         if tenant is not None and tenant not in tenants:
             raise ProblemError(problems.UNKNOWN_TENANT)
         callback = await self._callback(provider, request)
@@ -91,7 +90,7 @@ class Receiver:
         if authentic.subscribe_url is not None:
             self.subscriptions.confirm(authentic.subscribe_url, str(authentic.verified["topic"]))
 
-    async def _callback(self, provider: Provider, request: web.Request) -> Callback:
+    async def _callback(self, provider: Provider, request: web.BaseRequest) -> Callback:
         headers, target = request.headers, request.raw_path
         return Callback(
             body=await self.bodies.read(request),

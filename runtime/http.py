@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
@@ -14,6 +14,8 @@ from schemas import problems
 from schemas.problems import Problem, ProblemError
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=web.BaseRequest)
 
 Ready = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
 """Tells whether the process can do its work, and what to say about it."""
@@ -52,11 +54,11 @@ def problem_of(error: web.HTTPException) -> ProblemError:
     )
 
 
-@web.middleware
-async def problems_middleware(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Every error leaves as application/problem+json with a stable code; an unforeseen one is logged and told as `internal`."""
+async def answer(request: R, handler: Callable[[R], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    """What the handler answers; every error leaves as application/problem+json with a stable code.
+
+    An unforeseen one is logged and told as `internal`.
+    """
     try:
         return await handler(request)
     except ProblemError as error:
@@ -64,7 +66,10 @@ async def problems_middleware(
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return problem_response(problem_of(error))
+        response = problem_response(problem_of(error))
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
     except (asyncio.CancelledError, ConnectionError):
         raise
     except Exception:
@@ -72,22 +77,34 @@ async def problems_middleware(
         return problem_response(ProblemError(problems.INTERNAL))
 
 
-def add_operations(app: web.Application, ready: Ready) -> None:
-    """Adds /healthz (alive), /readyz (able to do its work) and /metrics."""
+@web.middleware
+async def problems_middleware(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Every error leaves as application/problem+json with a stable code."""
+    return await answer(request, handler)
 
-    async def healthz(_: web.Request) -> web.Response:
+
+def operations(ready: Ready) -> dict[str, Callable[[web.BaseRequest], Awaitable[web.Response]]]:
+    """The pages that every part has, by path: /healthz (alive), /readyz (able to do its work) and /metrics."""
+
+    async def healthz(_: web.BaseRequest) -> web.Response:
         return json_response({"status": "ok"})
 
-    async def readyz(_: web.Request) -> web.Response:
+    async def readyz(_: web.BaseRequest) -> web.Response:
         able, told = await ready()
         return json_response({"status": "ready" if able else "not ready"} | told, status=200 if able else 503)
 
-    async def metrics_page(_: web.Request) -> web.Response:
+    async def metrics_page(_: web.BaseRequest) -> web.Response:
         return web.Response(body=metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE_LATEST})
 
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", metrics_page)
+    return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics_page}
+
+
+def add_operations(app: web.Application, ready: Ready) -> None:
+    """Adds the pages that every part has."""
+    for path, handler in operations(ready).items():
+        app.router.add_get(path, handler)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -97,21 +114,20 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop.set)
 
 
-async def start_site(
-    app: web.Application,
-    host: str,
-    port: int,
-    *,
-    reuse_port: bool = False,
-    shutdown_timeout: float = 5.0,
-    **options: Any,
-) -> web.AppRunner:
-    """Starts to serve; stop it with the runner's cleanup(), which gives requests under way `shutdown_timeout` seconds.
+async def start_site(app: web.Application, host: str, port: int, **options: Any) -> web.AppRunner:
+    """Starts to serve; stop it with the runner's cleanup(). `options` go to the runner.
 
-    With `reuse_port` several processes may listen on one port. `options` go to the runner. Raises OSError where the
-    port is taken.
+    Raises OSError where the port is taken.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_timeout, **options)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, **options)
+    await start_listening(runner, host, port)
+    return runner
+
+
+async def start_listening(runner: web.BaseRunner, host: str, port: int, *, reuse_port: bool = False) -> None:
+    """Lets a runner serve there; with `reuse_port` several processes may listen on one port.
+
+    Raises OSError where the port is taken.
+    """
     await runner.setup()
     await web.TCPSite(runner, host, port, backlog=1024, reuse_port=reuse_port or None).start()
-    return runner

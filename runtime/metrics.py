@@ -45,4 +45,5 @@ QUERY_PROBLEMS = Counter("waybill_query_problems", "Requests answered with an er
 
 def exposition() -> bytes:
     """All metrics of this process in the OpenMetrics text format."""
-    return generate_latest(REGISTRY)
+    page: bytes = generate_latest(REGISTRY)  # type: ignore[no-untyped-call]
+    return page

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Callback:
     """A callback as it arrived. `query` is the raw query string, `target` the raw path with it."""
 
@@ -19,7 +19,7 @@ class Callback:
     signature: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Authentic:
     """What a verifier found to be authentic.
 

@@ -61,7 +61,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SnsEnvelope:
     """An SNS envelope whose fields have the right types, and nothing verified yet. `signed` is the string to sign."""
 
@@ -150,7 +150,7 @@ def is_signed_by(envelope: SnsEnvelope, key: RSAPublicKey) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Ses:
     """What is read of an SES payload: the key's part, and what places a message of a shared topic."""
 
