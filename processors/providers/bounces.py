@@ -16,6 +16,9 @@ _TEXTS: list[tuple[str, tuple[str, ...]]] = [(rule["cause"], tuple(rule["any"]))
 _CODES: dict[str, str] = _RULES["codes"]["cause"]
 _SUBTYPES: dict[str, str] = _RULES["subtypes"]["cause"]
 
+CAUSES = frozenset({cause for cause, _ in _TEXTS} | {*_CODES.values(), *_SUBTYPES.values(), "unknown"})
+"""Every cause that a bounce can have."""
+
 _SUPPRESSED = {"Suppressed", "OnAccountSuppressionList"}
 """Subtypes of what SES never attempted, because the address is on its own or on the account's list."""
 

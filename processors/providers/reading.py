@@ -6,7 +6,6 @@ hundreds of kilobytes, times in the year 9999.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -127,9 +126,3 @@ def excerpt(value: object) -> str | None:
         return orjson.dumps(value)[: TEXT_LIMIT * 4].decode(errors="replace")[:TEXT_LIMIT]
     except orjson.JSONEncodeError:  # nested deeper than it can write
         return None
-
-
-@lru_cache(maxsize=1024)
-def snake(name: str) -> str:
-    """A provider's name for something as Waybill writes names: `MailboxFull` is `mailbox_full`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[\s-]+", "_", name[:NAME_LIMIT]).lower()

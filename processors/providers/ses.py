@@ -21,7 +21,6 @@ from processors.providers.reading import (
     listed,
     load,
     said,
-    snake,
     table,
     text,
     told_time,
@@ -148,7 +147,7 @@ def _delivery_delay(mail: Mail, part: dict[str, Any]) -> Read:
 
     def make(place: Place, entry: dict[str, Any]) -> Event:
         detail = said(
-            type=snake(kind) if kind else None,
+            type=kind,
             code=text(entry.get("status"), 16),
             diagnostic=text(entry.get("diagnosticCode")),
             expires_at=expires_at,

@@ -142,12 +142,12 @@ class _Callback:
             error_code=code,
             error=self.fields.get("ErrorMessage") or (known.meaning if known else None),
             reason=reason,
+            messaging_service=self.fields.get("MessagingServiceSid"),
             raw_dlr_done_date=self.fields.get("RawDlrDoneDate"),
             provider_type=self.status if unknown else None,
             payload=excerpt(self.fields) if unknown else None,
         )
-        sender = self.fields.get("From") or self.fields.get("MessagingServiceSid")
-        return [self._event(outcome, recipient, given, sender, detail, self.status, code)]
+        return [self._event(outcome, recipient, given, self.fields.get("From"), detail, self.status, code)]
 
     def inbound(self) -> Read:
         """A message from `From` to one of our numbers, and what it says about that number's consent."""
