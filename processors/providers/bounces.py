@@ -12,11 +12,16 @@ from importlib.resources import files
 from schemas.status import Outcome
 
 _RULES = tomllib.loads(files(__package__).joinpath("bounce_causes.toml").read_text(encoding="utf-8"))
-_TEXTS: list[tuple[str, tuple[str, ...]]] = [(rule["cause"], tuple(rule["any"])) for rule in _RULES["text"]]
+_STRONG = [(rule["cause"], tuple(rule["any"])) for rule in _RULES["text"] if not rule.get("weak")]
+_WEAK = [(rule["cause"], tuple(rule["any"])) for rule in _RULES["text"] if rule.get("weak")]
 _CODES: dict[str, str] = _RULES["codes"]["cause"]
-_SUBTYPES: dict[str, str] = _RULES["subtypes"]["cause"]
+_SPECIFIC: dict[str, str] = _RULES["subtypes"]["specific"]
+_VAGUE: dict[str, str] = _RULES["subtypes"]["vague"]
 
-CAUSES = frozenset({cause for cause, _ in _TEXTS} | {*_CODES.values(), *_SUBTYPES.values(), "unknown"})
+CAUSES = frozenset(
+    {cause for cause, _ in _STRONG + _WEAK}
+    | {*_CODES.values(), *_SPECIFIC.values(), *_VAGUE.values(), "unknown"}
+)
 """Every cause that a bounce can have."""
 
 _SUPPRESSED = {"Suppressed", "OnAccountSuppressionList"}
@@ -67,14 +72,28 @@ def enhanced_code(status: str | None, diagnostic: str | None) -> str | None:
 
 def cause_of(subtype: str | None, code: str | None, diagnostic: str | None) -> str:
     """Why it bounced, by the rules of bounce_causes.toml."""
-    if diagnostic:
-        words = diagnostic.lower()
-        for cause, texts in _TEXTS:
+    words = diagnostic.lower() if diagnostic else ""
+    kind = subtype or ""
+    of_address = code is not None and code[1:4] in (".1.", ".2.")
+    return (
+        _by_text(_STRONG, words)
+        or _SPECIFIC.get(kind)
+        or (None if of_address else _by_text(_WEAK, words))
+        or _by_code(code)
+        or _VAGUE.get(kind, "unknown")
+    )
+
+
+def _by_text(rules: list[tuple[str, tuple[str, ...]]], words: str) -> str | None:
+    if words:
+        for cause, texts in rules:
             if any(found in words for found in texts):
                 return cause
-    if code:
-        _, subject, detail = code.split(".")
-        by_code = _CODES.get(f"x.{subject}.{detail}") or _CODES.get(f"x.{subject}.*")
-        if by_code:
-            return by_code
-    return _SUBTYPES.get(subtype or "", "unknown")
+    return None
+
+
+def _by_code(code: str | None) -> str | None:
+    if code is None:
+        return None
+    _, subject, detail = code.split(".")
+    return _CODES.get(f"x.{subject}.{detail}") or _CODES.get(f"x.{subject}.*")

@@ -4,7 +4,6 @@ A body is authentic by the time it comes here, and may still be absurd: wrong ty
 hundreds of kilobytes, times in the year 9999.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +25,6 @@ MAX_RECIPIENTS = 1000
 EARLIEST_BELIEVED = 946_684_800_000  # 2000-01-01, before there was any such provider
 AHEAD_BELIEVED = 30 * 86_400_000  # ms: clocks differ by less than this, even a laptop's that has just woken
 
-_SURROGATE = re.compile(
-    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Incomprehensible:
@@ -40,26 +35,6 @@ class Incomprehensible:
 
     reason: str
     detail: str
-
-
-def load(data: bytes | str) -> Any:
-    """The JSON in `data`. Raises ValueError where there is none.
-
-    Half of a surrogate pair, as SES leaves it where it cuts a long header, spoils only its own character.
-    """
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        text = data.decode(errors="replace") if isinstance(data, bytes) else data
-        mended = _SURROGATE.sub(_mend, text)
-        if mended == text:
-            raise
-        return orjson.loads(mended)
-
-
-def _mend(found: re.Match[str]) -> str:
-    escape = found.group()
-    return "\\ufffd" if len(escape) == 6 else escape
 
 
 def table(value: object) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from processors.providers.reading import (
     Incomprehensible,
     excerpt,
     listed,
-    load,
     said,
     table,
     text,
@@ -41,7 +40,7 @@ without a `mail` object."""
 def adapt(envelope: Envelope, tenant: str) -> Read:
     """Events of one SNS message. What only sets a subscription up is recorded and means nothing further: []."""
     try:
-        notice = load(envelope.body)
+        notice = load_json(envelope.body)
     except ValueError:
         return Incomprehensible("not_json", "expected the JSON of an SNS message")
     if not isinstance(notice, dict):
@@ -59,7 +58,7 @@ def adapt(envelope: Envelope, tenant: str) -> Read:
     if message.startswith(_SETUP_TEXT):
         return []
     try:
-        payload = load(message)
+        payload = load_json(message)
     except ValueError:
         return Incomprehensible("not_ses", "expected the Message to be the JSON of an SES event")
     if not isinstance(payload, dict):

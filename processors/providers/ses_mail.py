@@ -3,7 +3,6 @@
 Shape: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html, “Mail object”.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.errors import HeaderParseError
@@ -23,9 +22,8 @@ from processors.providers.reading import (
 from schemas.addresses import normalise_email
 from schemas.envelope import Envelope
 from schemas.events import Descriptors, Event, event_identity
+from schemas.message_ids import ses_message_id
 from schemas.status import Outcome
-
-_TAG_PAIR = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=\s*([^,;]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +120,8 @@ class Mail:
 
 def read_mail(envelope: Envelope, tenant: str, mail: dict[str, Any]) -> Mail | Incomprehensible:
     """What the `mail` object of a payload says, or why it cannot be used."""
-    message_id = mail.get("messageId")
-    if not isinstance(message_id, str) or not 0 < len(message_id.strip()) <= NAME_LIMIT:
+    message_id = ses_message_id(mail)
+    if message_id is None:
         return Incomprehensible("no_message_id", "expected mail.messageId, the id that SES gave the message")
     destination = listed(mail.get("destination"))
     if len(destination) > MAX_RECIPIENTS:
@@ -139,7 +137,7 @@ def read_mail(envelope: Envelope, tenant: str, mail: dict[str, Any]) -> Mail | I
     return Mail(
         envelope,
         tenant,
-        message_id.strip(),
+        message_id,
         moment(mail.get("timestamp"), envelope.received_at),
         places,
         next(iter(places.values())) if len(places) == 1 and not unreadable else None,
@@ -194,8 +192,9 @@ def _tags_header(mail: dict[str, Any]) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/ses/latest/dg/event-publishing-send-email.html, X-SES-MESSAGE-TAGS.
     """
-    header = _header(mail, "x-ses-message-tags")
-    return dict(_TAG_PAIR.findall(header)) if header else {}
+    header = _header(mail, "x-ses-message-tags") or ""
+    pairs = (pair.partition("=") for pair in header.split(","))
+    return {name.strip(): value for name, _, value in pairs}
 
 
 def _header(mail: dict[str, Any], name: str) -> str | None:

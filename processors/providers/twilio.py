@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from urllib.parse import parse_qsl
 
-from processors.providers.reading import NAME_LIMIT, Incomprehensible, excerpt, load, said, scalar, text
+from processors.providers.reading import NAME_LIMIT, Incomprehensible, excerpt, said, scalar, text
 from schemas.addresses import normalise_phone
 from schemas.envelope import Envelope
 from schemas.events import Descriptors, Event, event_identity
+from schemas.message_ids import load_json, twilio_message_id
 from schemas.status import Outcome
 
 Read = list[Event] | Incomprehensible
@@ -75,8 +76,8 @@ def adapt(envelope: Envelope, tenant: str) -> Read:
     fields = _fields(envelope)
     if isinstance(fields, Incomprehensible):
         return fields
-    message_id = fields.get("MessageSid") or fields.get("SmsSid") or fields.get("SmsMessageSid")
-    if not message_id or len(message_id) > NAME_LIMIT:
+    message_id = twilio_message_id(fields.get)
+    if message_id is None:
         return Incomprehensible("no_message_id", "expected MessageSid")
     status = fields.get("MessageStatus") or fields.get("SmsStatus")
     if status is None and "Body" in fields:
@@ -94,7 +95,7 @@ def _fields(envelope: Envelope) -> Fields | Incomprehensible:
     """The parameters that say something, by name; of a name given several times, the first."""
     if "json" in envelope.content_type.lower():
         try:
-            body = load(envelope.body)
+            body = load_json(envelope.body)
         except ValueError:
             return Incomprehensible("not_json", "expected a JSON body, as its content type says")
         if not isinstance(body, dict):
