@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from ingest.certificates import Certificates
 from ingest.verifiers import Authentic, Callback
 from schemas import problems
+from schemas.message_ids import load_json, ses_message_id
 from schemas.problems import ProblemError
 from schemas.tenants import Tenants
 
@@ -162,16 +163,16 @@ class _Ses:
 def _read_ses(message: str) -> _Ses:
     """Reads only that; whatever is not there, or not of the right type, is None: the worker tells what is wrong."""
     try:
-        payload = orjson.loads(message)
+        payload = load_json(message)
     except ValueError:
         return _Ses()
     mail = payload.get("mail") if isinstance(payload, dict) else None
     if not isinstance(mail, dict):
         return _Ses()
-    message_id, sender, tags = mail.get("messageId"), mail.get("source"), mail.get("tags")
+    sender, tags = mail.get("source"), mail.get("tags")
     named = tags.get("tenant") if isinstance(tags, dict) else None
     return _Ses(
-        message_id if isinstance(message_id, str) and message_id else None,
+        ses_message_id(mail),
         named[0] if isinstance(named, list) and named and isinstance(named[0], str) else None,
         sender if isinstance(sender, str) else None,
     )

@@ -10,10 +10,9 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl
 
-import orjson
-
 from ingest.verifiers import Authentic, Callback
 from schemas import problems
+from schemas.message_ids import load_json, twilio_message_id
 from schemas.problems import ProblemError
 from schemas.tenants import Tenants, TwilioAccount
 
@@ -87,18 +86,13 @@ def is_signed_by(token: str, signature: str, texts: Iterable[bytes]) -> bool:
 
 
 def _json_fields(body: bytes) -> Fields:
-    """The text members of a JSON body; none where it is no object."""
+    """The members of a JSON body that are text or whole numbers; none where it is no object."""
     try:
-        document = orjson.loads(body)
+        document = load_json(body)
     except ValueError:
         return []
     members = document.items() if isinstance(document, dict) else ()
-    return [(name, value) for name, value in members if isinstance(value, str)]
-
-
-def _usable(text: str) -> bool:
-    """Whether a key can be made of it: something, and UTF-8."""
-    return bool(text) and not any("\ud800" <= c <= "\udfff" for c in text)
+    return [(name, str(value)) for name, value in members if isinstance(value, str) or type(value) is int]
 
 
 class TwilioVerifier:
@@ -141,9 +135,11 @@ def _accounts(own: list[TwilioAccount], named: set[str]) -> Iterator[TwilioAccou
 
 
 def _message_id(fields: Fields) -> str | None:
-    """Twilio's id of the message; older callbacks call it SmsSid."""
-    for wanted in ("MessageSid", "SmsSid"):
-        for name, value in fields:
-            if name == wanted and _usable(value):
-                return value
-    return None
+    """Twilio's id of the message, of the first value of its field that says something, as the worker reads it."""
+
+    def value_of(wanted: str) -> str | None:
+        values = (value.strip() for name, value in fields if name == wanted)
+        found = next(filter(None, values), None)
+        return None if found is None else found.encode(errors="surrogateescape").decode(errors="replace")
+
+    return twilio_message_id(value_of)

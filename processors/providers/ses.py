@@ -27,6 +27,7 @@ from processors.providers.reading import (
 from processors.providers.ses_mail import NOBODY, Mail, Place, read_mail
 from schemas.envelope import Envelope
 from schemas.events import Event
+from schemas.message_ids import load_json
 from schemas.status import Outcome
 
 Read = list[Event] | Incomprehensible

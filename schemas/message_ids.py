@@ -1,0 +1,59 @@
+"""Where a provider's id of a message stands in what it posts.
+
+Ingest chooses the partition by this id and the worker the key, so both read it here: read differently, the facts of
+one message would be folded in two places.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+MAX_MESSAGE_ID = 512
+"""Longest message id that is believed, in characters; SES's have 60, Twilio's 34."""
+
+_SURROGATE = re.compile(
+    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+
+_TWILIO_NAMES = ("MessageSid", "SmsSid", "SmsMessageSid")
+
+
+def load_json(data: bytes | str) -> Any:
+    """The JSON in `data`. Raises ValueError where there is none.
+
+    Half of a surrogate pair, as SES leaves it where it cuts a long header, spoils only its own character.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        text = data.decode(errors="replace") if isinstance(data, bytes) else data
+        mended = _SURROGATE.sub(_mend, text)
+        if mended == text:
+            raise
+        return orjson.loads(mended)
+
+
+def _mend(found: re.Match[str]) -> str:
+    escape = found.group()
+    return "\\ufffd" if len(escape) == 6 else escape
+
+
+def ses_message_id(mail: Mapping[str, Any]) -> str | None:
+    """The id that SES gave the message, of a payload's `mail`; None where there is none that could be one."""
+    given = mail.get("messageId")
+    return _believed(given) if isinstance(given, str) else None
+
+
+def twilio_message_id(value_of: Callable[[str], str | None]) -> str | None:
+    """The id that Twilio gave the message, of the values of its fields; older callbacks call it SmsSid."""
+    for name in _TWILIO_NAMES:
+        if given := value_of(name):
+            return _believed(given)
+    return None
+
+
+def _believed(given: str) -> str | None:
+    stripped = given.strip()
+    return stripped if 0 < len(stripped) <= MAX_MESSAGE_ID else None
