@@ -13,7 +13,7 @@ from processors.facts_table import FactsTable, facts_table
 from processors.kafka_transport import FAUST_LOG, Transport
 from processors.ownership import Ownership, leave_at_once
 from schemas.settings import WorkerSettings
-from schemas.topics import FAUST_APP, RECEIPTS
+from schemas.topics import FAUST_APP
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +74,22 @@ class TrackApp(faust.App):
         except TimeoutError:
             leave_at_once("what was folded could not be delivered before the partitions moved away")
 
-    def after_assignment(self, assigned: set[TP], generation: int) -> None:
-        """Begins a generation."""
+    def on_rebalance_end(self) -> None:
+        """The table is recovered: now the receipts."""
+        super().on_rebalance_end()
+        self.add_future(self._begin(self.consumer_generation_id))
+
+    async def _begin(self, generation: int) -> None:
+        try:
+            receipts = await cast(Any, self.consumer).begin_receipts()
+        except Exception as error:
+            log.exception("receipts cannot be sought")
+            leave_at_once(f"receipts cannot be sought: {error!r}")
+        if self.rebalancing or generation != self.consumer_generation_id:
+            return
         self.ownership.generation = generation
-        partitions = sorted(tp.partition for tp in assigned if tp.topic == RECEIPTS.name)
-        log.info("generation %d: partitions %s", generation, ", ".join(map(str, partitions)) or "none")
+        partitions = ", ".join(str(tp.partition) for tp in sorted(receipts))
+        log.info("generation %d: takes receipts of partitions %s", generation, partitions or "none")
 
 
 def create_app(settings: WorkerSettings, ownership: Ownership) -> tuple[TrackApp, FactsTable]:

@@ -1,6 +1,7 @@
 """Faust's Kafka transport, where Faust 0.15.3 and aiokafka 0.14 have to behave otherwise than they do by themselves."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -8,6 +9,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from processors.ownership import now_s
+from schemas.topics import RECEIPTS
 
 FAUST_LOG = logging.getLogger("faust")
 """Where Faust's services log, those that are subclassed here as well."""
@@ -59,12 +61,35 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         coordinator.reset_generation = reset_generation
         coordinator._on_join_complete = on_join_complete
 
+    async def seek_to_next(self, tps: Iterable[TP]) -> dict[TP, int | None]:
+        """Seeks to what follows the committed records, or to the first one; what was committed."""
+        committed: dict[TP, int | None] = await self.call_thread(self._seek_to_next, list(tps))
+        return committed
+
+    async def _seek_to_next(self, tps: list[TP]) -> dict[TP, int | None]:
+        consumer = self._ensure_consumer()
+        committed = {}
+        for tp in tps:
+            key = driver.ensure_aiokafka_TP(tp)
+            offset = committed[tp] = await consumer.committed(key)
+            if offset is None:
+                await consumer.seek_to_beginning(key)
+            else:
+                consumer.seek(key, offset)
+        return committed
+
 
 class Consumer(driver.Consumer):
-    """The consumer as the worker's thread sees it."""
+    """The consumer as the worker's thread sees it.
+
+    Faust resumes the source partitions before it seeks them to what was committed, empties the agent's queue after
+    that, and does not seek at all where nothing was committed: records that come in between are passed over. Here the
+    receipts stay paused until Faust is through with a rebalance, then are sought and resumed (`begin_receipts`).
+    """
 
     logger = FAUST_LOG
     app: Any
+    _thread: ConsumerThread
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -74,10 +99,22 @@ class Consumer(driver.Consumer):
         await self.app.before_revocation()
         await super().on_partitions_revoked(revoked)
 
-    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """From here on the records of the new generation count."""
-        await super().on_partitions_assigned(assigned, generation_id)
-        self.app.after_assignment(assigned, generation_id)
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Resumes the changelog's partitions; the receipts have to wait."""
+        super().resume_partitions({tp for tp in tps if tp.topic != RECEIPTS.name})
+
+    async def begin_receipts(self) -> set[TP]:
+        """Starts to take receipts where the last owner left off; their partitions."""
+        receipts = {tp for tp in self.assignment() if tp.topic == RECEIPTS.name}
+        for tp, committed in (await self._thread.seek_to_next(receipts)).items():
+            self._committed_offset[tp] = committed
+            self._read_offset[tp] = committed
+        super().resume_partitions(receipts)
+        return receipts
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        # Faust counts the record after the gap as part of it, and so as acknowledged.
+        await super()._add_gap(tp, offset_from, offset_to - 1)
 
     def on_buffer_full(self, tp: TP) -> None:
         """Nothing: a full queue makes the conductor wait, which is enough.

@@ -35,7 +35,7 @@ class Watchdog:
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Whether partitions are assigned and recovered, and how far behind they are, in records."""
         app = self._app
-        able = app.ownership.generation is not None and not app.rebalancing and app.tables.actives_ready
+        able = app.ownership.generation is not None and not app.rebalancing
         return able, {"lag": {str(partition): lag for partition, lag in sorted(self._lag.items())}}
 
     async def watch(self) -> None:
