@@ -25,6 +25,7 @@ TENANTS = parse_tenants(
 PUBLIC = "https://hooks.example.com"
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+lines = texts.filter(lambda text: "\n" not in text)
 names = texts.filter(lambda name: name and name != "AccountSid")
 fields = st.lists(st.tuples(names, texts), max_size=8)
 queries = st.text("abc=&%+/?20fF", max_size=20)
@@ -73,7 +74,7 @@ def test_a_form_or_query_changed_after_signing_does_not(
 
 
 @settings(deadline=None, max_examples=50)
-@given(texts, st.none() | texts, st.sampled_from(["1", "2"]), st.data())
+@given(texts, st.none() | lines, st.sampled_from(["1", "2"]), st.data())
 def test_an_sns_envelope_passes_as_signed_and_not_with_any_field_changed(
     message: str, subject: str | None, version: str, data: st.DataObject
 ) -> None:
@@ -81,7 +82,7 @@ def test_an_sns_envelope_passes_as_signed_and_not_with_any_field_changed(
     key = sns.key().public_key()
     assert is_signed_by(parse_envelope(orjson.dumps(envelope)), key)
     field = data.draw(st.sampled_from(["Message", "MessageId", "TopicArn", "Timestamp"]))
-    changed = envelope | {field: data.draw(texts)}
+    changed = envelope | {field: data.draw(texts if field == "Message" else lines)}
     if changed != envelope:
         assert not is_signed_by(parse_envelope(orjson.dumps(changed)), key)
 
