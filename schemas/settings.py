@@ -78,7 +78,7 @@ class IngestSettings(KafkaSettings, TenantsSettings):
         description="folder of PEM certificates, named by the last part of the certificate URL's path, looked in before any fetch",
     )
     max_body_bytes: int = Field(
-        768 * 1024, ge=1024, description="largest body taken, bytes; a larger one is 413"
+        768 * 1024, ge=1024, le=2 * 1024 * 1024, description="largest body taken, bytes; a larger one is 413"
     )
     store_timeout_s: float = Field(
         3.0, gt=0, le=14, description="how long a request waits for Kafka before it is answered 503, seconds"
