@@ -75,7 +75,7 @@ class IngestSettings(KafkaSettings, TenantsSettings):
     )
     sns_certs: Path | None = Field(
         None,
-        description="folder of PEM certificates, named by the last part of the certificate URL's path, looked in before any fetch",
+        description="folder of PEM certificates, named by the last part of the certificate URL's path; looked in first",
     )
     max_body_bytes: int = Field(
         768 * 1024, ge=1024, le=2 * 1024 * 1024, description="largest body taken, bytes; a larger one is 413"

@@ -244,7 +244,7 @@ class Supervisor:
     async def _stop_all(self) -> None:
         """First who takes, then who works it off, then the servers: nothing that was taken is in the way of an end."""
         self._say("stopping")
-        for names in (("ingest", "query"), ("worker",), ("sink",), ("clickhouse", "kafka")):
+        for names in (("ingest", "query"), ("worker", "sink"), ("clickhouse", "kafka")):
             await asyncio.gather(*(self._parts[name].stop() for name in names if name in self._parts))
         for task in self._tasks.values():
             with suppress(TimeoutError, asyncio.CancelledError):
