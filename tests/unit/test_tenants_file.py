@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from runtime.tenants_file import TenantsFile, open_tenants, read_tenants
 from schemas.tenants import Tenants, TenantsFault
@@ -31,6 +32,7 @@ def test_a_reload_puts_the_new_tenants_in_force_and_tells_who_listens(path: Path
     assert file.reload()
     assert list(file.current) == ["acme", "other"]
     assert told == [file.current]
+    assert REGISTRY.get_sample_value("waybill_tenants_reloads_total", {"result": "ok"})
 
 
 @pytest.mark.parametrize("text", [FAULTY, "[", "\xff"])
@@ -44,6 +46,7 @@ def test_a_faulty_file_is_refused_whole_with_every_line_and_the_old_one_stays(
     assert not file.reload()
     assert file.current is before
     assert told == []
+    assert REGISTRY.get_sample_value("waybill_tenants_reloads_total", {"result": "refused"})
     assert all(record.levelno == logging.ERROR for record in caplog.records)
     lines = [record.getMessage() for record in caplog.records]
     assert lines
