@@ -196,7 +196,8 @@ def _complaint(mail: Mail, part: dict[str, Any]) -> Read:
 
     several = listed(part.get("complainedRecipients"))
     read = _each(mail, several, make)
-    if isinstance(read, Incomprehensible) or len(read) < 2:
+    # Who is on SES's own list is known of each of them: nothing was sent, and nobody had to be guessed.
+    if isinstance(read, Incomprehensible) or len(read) < 2 or outcome is Outcome.INVALID:
         return read
     suspects = sorted(event.recipient or event.reported_recipient or "" for event in read)
     return [mail.event(outcome, NOBODY, at, detail | {"listed": len(several)}, *suspects)]
