@@ -12,6 +12,7 @@ from faust.types import TP
 from processors.facts_table import FactsTable, facts_table
 from processors.kafka_transport import FAUST_LOG, Transport
 from processors.ownership import Ownership, leave_at_once
+from processors.recovery import FactsTableManager
 from schemas.settings import WorkerSettings
 from schemas.topics import FAUST_APP
 
@@ -49,6 +50,7 @@ class TrackApp(faust.App):
 
     logger = FAUST_LOG
 
+    bootstrap: str
     ownership: Ownership
     settle: Callable[[], Awaitable[None]]
     settle_timeout_s: float
@@ -117,7 +119,9 @@ def create_app(settings: WorkerSettings, ownership: Ownership) -> tuple[TrackApp
         stream_wait_empty=False,
         web_enabled=False,
         Monitor=QuietMonitor,
+        TableManager=FactsTableManager,
     )
+    app.bootstrap = settings.kafka
     app.ownership = ownership
     app.settle_timeout_s = settings.session_timeout_s / 2
     table = facts_table(app, settings.worker_data, settings.state_days, settings.partitions)
