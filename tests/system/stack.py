@@ -74,8 +74,13 @@ class Stack:
         self.start_only(command)
         self.until_ready(timeout)
 
-    def start_only(self, command: tuple[str, ...] = RUN) -> None:
-        """Starts it and returns at once."""
+    def start_only(self, command: tuple[str, ...] = RUN, terminal: str | None = None) -> None:
+        """Starts it and returns at once. `terminal` is a device that becomes its controlling terminal."""
+
+        def take_terminal() -> None:
+            if terminal:  # whoever leads a session and has none gets the first one that it opens
+                os.open(terminal, os.O_RDWR)
+
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 command,
@@ -85,6 +90,7 @@ class Stack:
                 stderr=out,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                preexec_fn=take_terminal,
             )
 
     @property
