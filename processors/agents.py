@@ -7,8 +7,9 @@ from typing import Any
 
 from faust.types import TP
 
-from processors.app import QUEUED_RECORDS, TrackApp
+from processors.app import QUEUED_BATCHES, TrackApp
 from processors.facts_table import FactsTable
+from processors.kafka_transport import RecordBatch
 from processors.outputs import Delivered, Outputs
 from processors.ownership import leave_at_once
 from processors.tracking import STAGE, Tracker, Written
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 class TrackAgent:
     """What the agent's body calls, and what comes back from the outputs."""
 
+    outputs: Outputs
+
     def __init__(self, app: TrackApp, table: FactsTable, tracker: Tracker) -> None:
         self._app = app
         self._table = table
@@ -28,26 +31,20 @@ class TrackAgent:
         self._generation: int | None = None
         self._next: dict[TP, int] = {}
         self.acknowledged: dict[TP, int] = {}
-        self.outputs: Outputs
 
-    async def take(self, event: Any) -> None:
-        """Folds one record and gives its outputs to the next flight.
+    async def take(self, message: RecordBatch) -> None:
+        """Folds some records and gives their outputs to the next flight.
 
-        A record of an earlier generation is dropped unacknowledged: whoever owns the partition now reads it again.
+        Those of an earlier generation are dropped unacknowledged: whoever owns the partition now reads them again.
         """
         await self.outputs.room()
-        message = event.message
-        if not self._is_current(message):
-            return
-        await self._follow(message)
-        if not self._is_current(message):
+        if not self._is_current(message) or not (records := await self._following(message)):
             return
         partition = message.partition
-        written = self._tracker.track(
-            event.value or b"",
+        written = self._tracker.track_many(
+            records,
             topic=message.topic,
             partition=partition,
-            offset=message.offset,
             now=int(time.time() * 1000),
             read=lambda keys: self._table.read(partition, keys),
         )
@@ -58,42 +55,48 @@ class TrackAgent:
         outputs.add(MESSAGE_STATUS.name, partition, written.statuses)
         outputs.add(DEAD_LETTERS.name, partition, written.dead_letters)
         outputs.add(FACTS_CHANGELOG.name, partition, list(written.facts.items()))
-        outputs.commit(event)
+        following = self._next[message.tp] = records[-1][0] + 1
+        outputs.commit((message.tp, following))
         _count(written)
         # The fold has the event loop for itself otherwise, as long as there is something in the queue.
         await asyncio.sleep(0)
 
-    def delivered(self, events: list[Any], offsets: Delivered) -> None:
-        """All of these is delivered: the table's offset first, then the acknowledgements, in order."""
+    def delivered(self, done: list[tuple[TP, int]], offsets: Delivered) -> None:
+        """All of this is delivered: the table's offset first, then the acknowledgements, in order."""
         for (topic, partition), offset in offsets.items():
             if topic == FACTS_CHANGELOG.name:
                 self._table.changelog_delivered(partition, offset)
-        for event in events:
-            event.ack()
-            self.acknowledged[event.message.tp] = event.message.offset + 1
+        for tp, following in done:
+            self._app.acknowledge(tp, following)
+            self.acknowledged[tp] = following
 
-    def _is_current(self, message: Any) -> bool:
+    def _is_current(self, message: RecordBatch) -> bool:
         generation = self._app.ownership.generation
         return generation is not None and message.generation_id == generation
 
-    async def _follow(self, message: Any) -> None:
-        """Makes sure that no record is passed over: Faust takes a jump in the offsets for acknowledged."""
+    async def _following(self, message: RecordBatch) -> list[tuple[int, bytes]]:
+        """Those of the records that follow what was taken before, so that none is passed over and none taken twice.
+
+        Where there is a gap, and not because older records have expired, the partition is read again from there.
+        """
         if self._generation != message.generation_id:
             self._generation = message.generation_id
             self._next.clear()
             self.acknowledged.clear()
-        tp, offset = message.tp, message.offset
-        expected = self._next.get(tp)
-        if expected is None:
-            expected = self._app.committed(tp)
-        if offset > expected:
-            earliest = (await self._app.consumer.earliest_offsets(tp))[tp]
-            if offset > max(earliest, expected):
-                leave_at_once(
-                    f"records {expected} to {offset - 1} of {tp.topic}[{tp.partition}] were passed over"
+        tp = message.tp
+        expected = self._next.get(tp, self._app.committed(tp))
+        if message.offset > expected:
+            earliest = await self._app.earliest(tp)
+            if not self._is_current(message):
+                return []
+            if message.offset > max(earliest, expected):
+                log.warning(
+                    "%s[%d] is read again from %d, not %d", tp.topic, tp.partition, expected, message.offset
                 )
+                await self._app.seek_back(tp, max(earliest, expected))
+                return []
             log.warning("%s[%d] begins at %d: older records have expired", tp.topic, tp.partition, earliest)
-        self._next[tp] = offset + 1
+        return [record for record in message.records if record[0] >= expected]
 
 
 def _count(written: Written) -> None:
@@ -114,18 +117,18 @@ def declare_track_agent(app: TrackApp, track: TrackAgent) -> None:
         value_type=bytes,
         key_serializer="raw",
         value_serializer="raw",
-        maxsize=QUEUED_RECORDS,
+        maxsize=QUEUED_BATCHES,
         allow_empty=True,
     )
 
     @app.agent(receipts, name="track")
     async def track_receipts(stream: Any) -> None:
-        # noack: Faust acknowledges in a `finally`, so that a body that raises would lose the record.
+        # noack: Faust acknowledges in a `finally`, so that a body that raises would lose its records.
         async for event in stream.noack().events():
             try:
-                await track.take(event)
+                await track.take(event.message)
             except asyncio.CancelledError:
                 raise
             except Exception:
-                log.exception("record %s@%d", event.message.tp, event.message.offset)
+                log.exception("%s at %d", event.message.tp, event.message.offset)
                 leave_at_once("an unforeseen error while folding")

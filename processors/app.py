@@ -18,8 +18,8 @@ from schemas.topics import FAUST_APP
 
 log = logging.getLogger(__name__)
 
-QUEUED_RECORDS = 32
-"""Records that wait between the fetch and the folding; one may have several MiB."""
+QUEUED_BATCHES = 8
+"""Batches of records that wait between the fetch and the folding; one may have several MiB."""
 
 COMMIT_INTERVAL_S = 1.0
 
@@ -58,6 +58,18 @@ class TrackApp(faust.App):
     def committed(self, tp: TP) -> int:
         """Where a partition's records go on by what was committed, 0 where nothing was."""
         return cast(Any, self.consumer)._committed_offset[tp] or 0
+
+    async def earliest(self, tp: TP) -> int:
+        """The first record that a partition still has."""
+        return int((await self.consumer.earliest_offsets(tp))[tp])
+
+    async def seek_back(self, tp: TP, offset: int) -> None:
+        """Goes on reading a partition at that offset."""
+        await cast(Any, self.consumer).seek_back(tp, offset)
+
+    def acknowledge(self, tp: TP, following: int) -> None:
+        """All records of a partition before that offset are done with."""
+        cast(Any, self.consumer).acknowledge(tp, following)
 
     def recovery_remaining(self) -> dict[TP, int]:
         """Changelog records that are still to be read, by partition."""

@@ -1,12 +1,14 @@
 """Faust's Kafka transport, where Faust 0.15.3 and aiokafka 0.14 have to behave otherwise than they do by themselves."""
 
+import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from faust.types.tuples import ConsumerMessage
 
 from processors.ownership import now_s
 from schemas.topics import RECEIPTS
@@ -17,6 +19,11 @@ FAUST_LOG = logging.getLogger("faust")
 FETCH_WAIT_MS = 100
 """aiokafka has one fetch under way per broker, for the partitions that it holds no data of. With Faust's 1,500 ms a
 partition that just delivered could wait so long before it is asked again."""
+
+BATCH_RECORDS = 16
+BATCH_BYTES = 256 * 1024
+"""Records that are handed over and folded together: what is done once a message of Faust's, once a key or once a
+transaction of the store is then done less often. Bounded, because the event loop waits meanwhile."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -79,17 +86,31 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return committed
 
 
+class RecordBatch(ConsumerMessage):
+    """Records of one partition that follow each other, as one message of Faust's; `offset` is that of the first."""
+
+    records: list[tuple[int, bytes]]
+
+
 class Consumer(driver.Consumer):
     """The consumer as the worker's thread sees it.
 
     Faust resumes the source partitions before it seeks them to what was committed, empties the agent's queue after
     that, and does not seek at all where nothing was committed: records that come in between are passed over. Here the
     receipts stay paused until Faust is through with a rebalance, then are sought and resumed (`begin_receipts`).
+
+    Its acknowledgements are the worker's, of which there is one number a partition (`acknowledge`). Faust's list of
+    offsets would commit past a single missing one, and take a jump in the offsets, and the record after it, for
+    acknowledged.
     """
 
     logger = FAUST_LOG
     app: Any
     _thread: ConsumerThread
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._acknowledged: dict[TP, int] = {}
+        super().__init__(*args, **options)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -97,24 +118,67 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Before anything else, what was folded is delivered, acknowledged and committed."""
         await self.app.before_revocation()
+        self._acknowledged = {}
         await super().on_partitions_revoked(revoked)
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         """Resumes the changelog's partitions; the receipts have to wait."""
         super().resume_partitions({tp for tp in tps if tp.topic != RECEIPTS.name})
 
-    async def begin_receipts(self) -> set[TP]:
-        """Starts to take receipts where the last owner left off; their partitions."""
+    async def begin_receipts(self) -> dict[TP, int | None]:
+        """Starts to take receipts where the last owner left off: by partition what is next, None for the first."""
         receipts = {tp for tp in self.assignment() if tp.topic == RECEIPTS.name}
-        for tp, committed in (await self._thread.seek_to_next(receipts)).items():
-            self._committed_offset[tp] = committed
-            self._read_offset[tp] = committed
+        committed = await self._thread.seek_to_next(receipts)
+        self._committed_offset.update(committed)
+        self._acknowledged = {}
         super().resume_partitions(receipts)
-        return receipts
+        return committed
 
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        # Faust counts the record after the gap as part of it, and so as acknowledged.
-        await super()._add_gap(tp, offset_from, offset_to - 1)
+    async def seek_back(self, tp: TP, offset: int) -> None:
+        """Goes on reading a partition at that offset."""
+        await self._thread.seek_wait({tp: offset})
+
+    def acknowledge(self, tp: TP, following: int) -> None:
+        """All records of a partition before that offset are done with: it may be committed."""
+        self._acknowledged[tp] = following
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        return iter(list(self._acknowledged))
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self._acknowledged.get(tp)
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Hands fetched records to the conductor, as many at once as there are."""
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                records, active = await self._wait_next_records(1.0)
+                await asyncio.sleep(0)
+                for tp, found in (records or {}).items():
+                    for batch in _batches(found):
+                        if self.flow_active and active and tp in active:
+                            message = self._batch_message(tp, batch)
+                            await self.wait_first(self.callback(message), self.suspend_flow.wait())
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+
+    def _batch_message(self, tp: TP, batch: list[Any]) -> RecordBatch:
+        message: RecordBatch = RecordBatch(
+            tp.topic,
+            tp.partition,
+            batch[0].offset,
+            0.0,
+            0,
+            None,
+            batch[0].key,
+            b"",
+            None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+        message.records = [(record.offset, record.value or b"") for record in batch]
+        return message
 
     def on_buffer_full(self, tp: TP) -> None:
         """Nothing: a full queue makes the conductor wait, which is enough.
@@ -124,6 +188,20 @@ class Consumer(driver.Consumer):
 
     async def verify_all_partitions_active(self) -> None:
         """Nothing: the watchdog looks at what was really acknowledged."""
+
+
+def _batches(records: list[Any]) -> Iterator[list[Any]]:
+    """Records in groups of bounded number and size."""
+    batch: list[Any] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record.value or b"")
+        if len(batch) >= BATCH_RECORDS or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 class Transport(driver.Transport):

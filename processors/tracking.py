@@ -1,4 +1,4 @@
-"""From one record of receipts to everything that is to be written for it. Pure: values in, values out.
+"""From records of receipts to everything that is to be written for them. Pure: values in, values out.
 
 A record holds many envelopes. All are adapted first, then the facts of all keys that they touch are read at once, then
 all events are folded. What one envelope does wrong stays with that envelope: it becomes a dead letter, whole, and the
@@ -7,7 +7,7 @@ others go on.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from processors.dead_letters import INTERNAL_ERROR, MALFORMED_LINE, TOO_LARGE, Place, dead_letter
@@ -34,7 +34,7 @@ ReadFacts = Callable[[Sequence[bytes]], Sequence[bytes | None]]
 
 @dataclass(slots=True)
 class Written:
-    """What is to be written for one record of receipts."""
+    """What is to be written for some records of receipts: of each key its facts and its status once, as they are after."""
 
     facts: dict[bytes, bytes] = field(default_factory=dict)
     events: list[Entry] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Written:
 class _Understood:
     """An envelope with its events; `folded` are those that change facts, with the keys of these."""
 
-    index: int
+    place: Place
     envelope: Envelope
     events: list[Entry]
     outcomes: list[str]
@@ -68,7 +68,7 @@ def revision_of(epoch: int, offset: int) -> int:
 
 
 class Tracker:
-    """Tracks what became of messages, record by record. `state_days` is the age from which an event counts as late."""
+    """Tracks what became of messages. `state_days` is the age from which an event counts as late."""
 
     def __init__(self, epoch: int, state_days: int) -> None:
         self._epoch = epoch
@@ -77,37 +77,56 @@ class Tracker:
     def track(
         self, value: bytes, *, topic: str, partition: int, offset: int, now: int, read: ReadFacts
     ) -> Written:
-        """Everything to be written for a record of receipts. `now` in ms is when its dead letters failed."""
+        """Everything to be written for one record of receipts; see `track_many`."""
+        return self.track_many([(offset, value)], topic=topic, partition=partition, now=now, read=read)
+
+    def track_many(
+        self,
+        records: Iterable[tuple[int, bytes]],
+        *,
+        topic: str,
+        partition: int,
+        now: int,
+        read: ReadFacts,
+    ) -> Written:
+        """Everything to be written for records of receipts, offset and value, that follow each other in a partition.
+
+        `now` in ms is when their dead letters failed.
+        """
         written = Written()
-        understood = []
-        for index, line in enumerate(value.split(b"\n")):
-            if not line:
-                continue
-            written.envelopes += 1
-            place = Place(topic, partition, offset, index)
-            try:
-                envelope = parse_line(line)
-            except EnvelopeFault as fault:
-                _give_up(written, MALFORMED_LINE, str(fault), place, now, raw=line)
-                continue
-            try:
-                adapted = self._adapt(index, envelope)
-            except Exception as error:
-                _fail(written, error, envelope, place, now)
-                continue
-            if isinstance(adapted, Incomprehensible):
-                _give_up(written, adapted.reason, adapted.detail, place, now, envelope=envelope)
-            else:
-                understood.append(adapted)
+        understood: list[_Understood] = []
+        for offset, value in records:
+            for index, line in enumerate(value.split(b"\n")):
+                if line:
+                    written.envelopes += 1
+                    self._understand(written, understood, line, Place(topic, partition, offset, index), now)
         if understood:
-            self._fold(written, understood, Place(topic, partition, offset, 0), now, read)
+            self._fold(written, understood, now, read)
         return written
 
-    def _adapt(self, index: int, envelope: Envelope) -> _Understood | Incomprehensible:
+    def _understand(
+        self, written: Written, understood: list[_Understood], line: bytes, place: Place, now: int
+    ) -> None:
+        try:
+            envelope = parse_line(line)
+        except EnvelopeFault as fault:
+            _give_up(written, MALFORMED_LINE, str(fault), place, now, raw=line)
+            return
+        try:
+            adapted = self._adapt(place, envelope)
+        except Exception as error:
+            _fail(written, error, envelope, place, now)
+            return
+        if isinstance(adapted, Incomprehensible):
+            _give_up(written, adapted.reason, adapted.detail, place, now, envelope=envelope)
+        else:
+            understood.append(adapted)
+
+    def _adapt(self, place: Place, envelope: Envelope) -> _Understood | Incomprehensible:
         adapted = adapt(envelope)
         if isinstance(adapted, Incomprehensible):
             return adapted
-        understood = _Understood(index, envelope, [], [], [], 0)
+        understood = _Understood(place, envelope, [], [], [], 0)
         for event in adapted:
             late = event.sent_at is not None and event.received_at - event.sent_at > self._state_ms
             if late:
@@ -121,19 +140,16 @@ class Tracker:
                 understood.folded.append((key.encode(), event))
         return understood
 
-    def _fold(
-        self, written: Written, understood: list[_Understood], place: Place, now: int, read: ReadFacts
-    ) -> None:
-        revision = revision_of(self._epoch, place.offset)
+    def _fold(self, written: Written, understood: list[_Understood], now: int, read: ReadFacts) -> None:
         keys = list(dict.fromkeys(key for one in understood for key, _ in one.folded))
         stored = dict(zip(keys, read(keys), strict=True)) if keys else {}
         facts: dict[bytes, MessageFacts] = {}
         touched_by: dict[bytes, list[_Understood]] = {}
         for one in understood:
             try:
-                touched = _fold_one(one, facts, stored, revision)
+                touched = _fold_one(one, facts, stored, revision_of(self._epoch, one.place.offset))
             except Exception as error:
-                _fail(written, error, one.envelope, replace(place, index=one.index), now)
+                _fail(written, error, one.envelope, one.place, now)
                 continue
             facts.update(touched)
             for key in touched:
@@ -146,7 +162,7 @@ class Tracker:
                 encoded, status = _fitting(known.encode()), _fitting(published(known))
             except Exception as error:
                 for one in touched_by[key]:
-                    _fail(written, error, one.envelope, replace(place, index=one.index), now)
+                    _fail(written, error, one.envelope, one.place, now)
             else:
                 written.facts[key] = encoded
                 written.statuses.append((key, status))
