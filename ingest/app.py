@@ -19,7 +19,7 @@ from ingest.verifiers.twilio import TwilioVerifier
 from ingest.waiting import Limits
 from runtime import metrics
 from runtime.http import operations, start_listening, stop_on_signals
-from runtime.kafka import open_producer
+from runtime.kafka import open_client
 from runtime.tenants_file import TenantsFile
 from schemas.settings import IngestSettings
 from schemas.topics import RECEIPTS
@@ -41,7 +41,7 @@ class Ingest:
         self._https = Https(settings.certificate_timeout_s)
         self._certificates = Certificates(settings.sns_certs, fetch or self._https.get)
         self._subscriptions = Subscriptions(fetch or self._https.get)
-        self._publisher = Publisher(RECEIPTS.name, self._open_producer, _limits(settings))
+        self._publisher = Publisher(RECEIPTS.name, self._open_client, _limits(settings))
         tenants.on_change(lambda _: self._certificates.forget())
         metrics.WAITING_BYTES.set_function(lambda: self._publisher.waiting_bytes)
 
@@ -73,14 +73,11 @@ class Ingest:
         reachable = await self._publisher.is_reachable()
         return reachable, {"kafka": "reachable" if reachable else "unreachable"}
 
-    def _open_producer(self) -> Any:
+    def _open_client(self) -> Any:
         settings = self._settings
-        return open_producer(
-            settings.kafka,
-            "waybill-ingest",
-            # A write that nobody waits for any more is given up, so that the next one can begin.
-            request_timeout_ms=int(settings.store_timeout_s * 1000),
-        )
+        # A write that nobody waits for any more is given up, so that the next one can begin.
+        timeout_ms = int(settings.store_timeout_s * 1000)
+        return open_client(settings.kafka, "waybill-ingest", request_timeout_ms=timeout_ms)
 
 
 def _own_url(settings: IngestSettings) -> str:
