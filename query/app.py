@@ -57,11 +57,7 @@ def make_app(context: Context) -> web.Application:
 
 async def _store_is_ready(context: Context) -> bool:
     """Whether ClickHouse answers and has the tables."""
-    try:
-        await context.store.rows("SELECT 1 FROM message_status WHERE 0")
-    except (ClickHouseAway, ClickHouseRefused):
-        return False
-    return True
+    return await context.store.answers("SELECT 1 FROM message_status WHERE 0")
 
 
 @web.middleware

@@ -45,6 +45,15 @@ _AWAY_CODES = frozenset(
 )
 """Answers of the server that say something of its own state and nothing of what was asked."""
 
+READY_S = 3.0
+"""How long /readyz of a part waits for ClickHouse."""
+
+_PATIENCE_S = 3.0
+"""After so long without an answer the server is asked whether it is there at all."""
+
+_PING_S = 4.0
+"""How long it may take to say so, on a machine that is busy."""
+
 _INSERT_SETTINGS = {
     "input_format_skip_unknown_fields": 1,  # the values may learn new fields before the tables do
     "input_format_json_read_objects_as_strings": 1,
@@ -91,7 +100,7 @@ class ClickHouse:
         self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         """The result as one dict a row: times as RFC 3339 text, numbers as numbers."""
-        raw = await self._call(
+        raw = await self._call_watched(
             lambda client: client.raw_query(sql, dict(parameters or {}), _told(settings), "JSONEachRow")
         )
         return [orjson.loads(line) for line in raw.splitlines() if line]
@@ -111,17 +120,22 @@ class ClickHouse:
         self, sql: str, parameters: Mapping[str, Any], fmt: str, settings: Mapping[str, Any] | None = None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The result in one of ClickHouse's own formats, in pieces as they come."""
-        context = await self._call(
+        context = await self._call_watched(
             lambda client: client.raw_stream(sql, dict(parameters), _told(settings), fmt)
         )
         async with context as pieces:
             yield pieces
 
     async def ping(self) -> bool:
-        """Whether ClickHouse answers a query."""
+        """Whether ClickHouse answers a query, soon enough to be called there."""
+        return await self.answers("SELECT 1 AS one")
+
+    async def answers(self, sql: str) -> bool:
+        """Whether ClickHouse answers this query within READY_S."""
         try:
-            await self.rows("SELECT 1 AS one")
-        except (ClickHouseAway, ClickHouseRefused):
+            async with asyncio.timeout(READY_S):
+                await self.rows(sql)
+        except (ClickHouseAway, ClickHouseRefused, TimeoutError):
             return False
         return True
 
@@ -146,6 +160,23 @@ class ClickHouse:
                     compress=False,
                 )
             return self._client
+
+    async def _call_watched(self, action: Callable[[AsyncClient], Awaitable[T]]) -> T:
+        """As `_call`, but a server that hangs is away within seconds: nobody waits the whole timeout for it."""
+        call = asyncio.ensure_future(self._call(action))
+        try:
+            while not (await asyncio.wait({call}, timeout=_PATIENCE_S))[0]:
+                if not await self._is_there() and not call.done():
+                    raise ClickHouseAway("it does not answer")
+            return call.result()
+        finally:
+            call.cancel()
+
+    async def _is_there(self) -> bool:
+        with suppress(ClickHouseError, OSError, aiohttp.ClientError):  # a TimeoutError is an OSError
+            async with asyncio.timeout(_PING_S):
+                return await (await self._opened()).ping(_PING_S)
+        return False
 
     async def _call(self, action: Callable[[AsyncClient], Awaitable[T]]) -> T:
         try:

@@ -82,5 +82,49 @@ def test_clickhouse_frozen_for_a_while_loses_and_doubles_nothing(stack: Stack) -
     with Load(stack.ports["ingest"], planned.callbacks(), rate=100) as load:
         load.until(0.2)
         with stack.frozen("supervisor", "clickhouse"):
+            for path in ("/v1/messages", "/v1/rates", "/v1/messages?format=csv"):
+                begun = time.monotonic()
+                answer = stack.ask(path)
+                assert (answer.status, answer.code) == (503, "unavailable"), (path, answer)
+                assert time.monotonic() - begun <= 12, f"{path}: nobody waits that long"
+            assert get(stack.ports["query"], "/readyz").status == 503
             load.finish()
     settled(lambda: planned.check(stack), 60, f"the exact log and rates after {load}")
+
+
+def test_parts_that_are_started_while_kafka_hangs_answer_honestly_and_join_when_it_is_back(
+    stack: Stack,
+) -> None:
+    m = p.mail(p.new_id(), [p.new_address()], p.at(0))
+    stack.accept(p.send(m))
+    stack.until_events(m["messageId"], 1)
+    with stack.frozen("kafka"):
+        for name in ("ingest", "worker", "sink", "query"):
+            _start_anew(stack, name)
+        _unavailable(stack)
+        assert stack.ask(f"/v1/messages/{m['messageId']}").status == 200
+    stack.until_ready()
+    stack.accept(p.delivery(m, p.at(2)))
+    assert [row["status"] for row in stack.until_events(m["messageId"], 2).values()] == ["delivered"]
+
+
+def test_parts_that_are_started_while_clickhouse_hangs_answer_honestly_and_go_on_when_it_is_back(
+    stack: Stack,
+) -> None:
+    m = p.mail(p.new_id(), [p.new_address()], p.at(0))
+    with stack.frozen("clickhouse"):
+        for name in ("sink", "query"):
+            _start_anew(stack, name)
+        stack.accept(p.delivery(m, p.at(2)))
+        answer = stack.ask("/v1/messages")
+        assert (answer.status, answer.code) == (503, "unavailable"), answer
+    stack.until_ready()
+    assert [row["status"] for row in stack.until_events(m["messageId"], 1).values()] == ["delivered"]
+
+
+def _start_anew(stack: Stack, name: str) -> None:
+    """kill -9, and the next process of that part is alive."""
+    process = stack.part(name)
+    process.kill()
+    eventually(lambda: stack.part(name).pid != process.pid, 20, f"another process of {name}")
+    eventually(lambda: get(stack.ports[name], "/healthz", timeout=2).status == 200, 30, f"{name} alive")
