@@ -201,7 +201,8 @@ def _record(value: bytes, headers: Headers) -> bytes:
     """A batch of one record without a key, as the protocol has it."""
     builder: Any = DefaultRecordBatchBuilder(_MAGIC, _UNCOMPRESSED, 0, -1, -1, 0, MAX_RECORD_BYTES)
     builder.append(0, timestamp=None, key=None, value=value, headers=headers)
-    return bytes(builder.build())
+    record: bytes = builder.build()
+    return record
 
 
 def _fault_of(error_code: int) -> Exception | None:

@@ -1,9 +1,9 @@
 """Group commit: envelopes that arrive while a write to Kafka is under way are written together.
 
 A record carries the envelopes of one partition as JSON lines. One write at a time, all partitions together; all
-requests of a batch wait for one future and get the answer of their record. A lone request is written at once; under
-load the next write begins as long after the last one as that one took, at most `wait_s`: twice as many envelopes
-share the cost of a record then, and the requests of one half arrive while the other half is being stored.
+requests of a batch wait for one future and get the answer of their record. A lone request is written at once. Under
+load a write waits for half of the requests that the receiver has at hand, so that one half is being stored while the
+other half arrives, but no longer than the last write took and no longer than `wait_s`.
 """
 
 import asyncio
@@ -64,29 +64,33 @@ class Publisher:
         await self._connection.close()
 
     async def _run(self) -> None:
-        began = ended = float("-inf")
+        waiting, took, ended, known = self._waiting, 0.0, float("-inf"), 0
         while True:
-            await self._waiting.something.wait()
+            await waiting.something.wait()
             await self._connection.connected()
-            if self._waiting.envelopes > 1:
-                pause = ended + min(ended - began, self._waiting.limits.wait_s) - self._loop.time()
-                if pause > 0:
-                    await asyncio.sleep(pause)
-            if writes := self._waiting.take():
+            if waiting.envelopes > 1:
+                pause = min(took, waiting.limits.wait_s)
+                await waiting.gather(known // 2, ended + pause - self._loop.time())
+            if writes := waiting.take():
                 began = self._loop.time()
-                await self._write(writes)
+                written = await self._write(writes)
                 ended = self._loop.time()
+                took, known = ended - began, written + waiting.envelopes
 
-    async def _write(self, writes: list[Write]) -> None:
-        """Writes one record for each partition, together, and answers the requests."""
+    async def _write(self, writes: list[Write]) -> int:
+        """Writes one record for each partition, together, and answers the requests; how many that were."""
+        written = 0
         faults = await self._connection.write({write.partition: write.value() for write in writes}, _HEADERS)
         for write in writes:
             fault = faults.get(write.partition, KafkaError("no answer for this partition"))
             if fault is None:
+                written += write.envelopes()
                 metrics.BATCH_ENVELOPES.observe(write.envelopes())
+                metrics.STORE_SECONDS.observe(self._loop.time() - write.batches[0].opened)
                 self._waiting.done(write, stored=True)
             elif isinstance(fault, KafkaError) and fault.retriable:
                 self._waiting.put_back(write)
             else:
                 log.error("Kafka refused a record of %d envelopes: %r", write.envelopes(), fault)
                 self._waiting.done(write, stored=False)
+        return written

@@ -58,11 +58,9 @@ class Receiver:
     def handler(self, provider: Provider) -> Receive:
         """The handler of a provider's addresses."""
         stored = metrics.RECEIPTS.labels(provider.name)
-        seconds = metrics.ANSWER_SECONDS.labels(provider.name)
         same = SameAnswer(provider.answer_type, provider.answer)
 
         async def receive(request: web.BaseRequest, tenant: str | None) -> web.StreamResponse:
-            began = time.perf_counter()
             try:
                 await self._store(provider, request, tenant)
             except ProblemError as refusal:
@@ -70,10 +68,8 @@ class Receiver:
                 response = problem_response(refusal)
                 if not request.content.is_eof():
                     response.force_close()  # the rest of the body is not read for the sake of the next request
-                seconds.observe(time.perf_counter() - began)
                 return response
             stored.inc()
-            seconds.observe(time.perf_counter() - began)
             if request.keep_alive and request.version == HttpVersion11:
                 return same
             return web.Response(body=provider.answer, content_type=provider.answer_type)

@@ -60,21 +60,22 @@ class Server(web.Server):
         if (timer := self._silent.pop(handler, None)) is not None:
             timer.cancel()
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+    def _serve(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         self._has_spoken(request.protocol)
-        return await http.answer(request, self._route)
+        return http.answer(request, self._find)
 
-    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+    def _find(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        """What will answer; no coroutine of its own, since each that waits for Kafka is resumed with the others."""
         path = request.raw_path.partition("?")[0]
         before, _, last = path.rpartition("/")
         tenant: str | None = None
         if last and (receive := self._by_tenant.get(before)) is not None:
             tenant = unquote(last) if "%" in last else last
         elif (receive := self._shared.get(path)) is None:
-            return await self._page(request, path)
+            return self._page(request, path)
         if request.method != "POST":
             raise web.HTTPMethodNotAllowed(request.method, ["POST"])
-        return await receive(request, tenant)
+        return receive(request, tenant)
 
     async def _page(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         page = self._pages.get(path)

@@ -1,6 +1,7 @@
 """What waits for Kafka: envelopes by partition, in batches that share one answer, bounded in bytes and in time."""
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -72,6 +73,8 @@ class Waiting:
         self.something = asyncio.Event()
         self.nothing = asyncio.Event()
         self.nothing.set()
+        self._enough = asyncio.Event()
+        self._wanted = 0
         self._loop = asyncio.get_running_loop()
         self._queues: dict[int, deque[Batch]] = {}
 
@@ -89,7 +92,19 @@ class Waiting:
         batch.size += size
         self.bytes += size
         self.envelopes += 1
+        if self.envelopes == self._wanted:
+            self._enough.set()
         return batch.stored
+
+    async def gather(self, envelopes: int, seconds: float) -> None:
+        """Waits until so many are here, but no longer than so many seconds."""
+        if self.envelopes < envelopes and seconds > 0:
+            self._wanted = envelopes
+            self._enough.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._enough.wait()
+            self._wanted = 0
 
     def take(self) -> list[Write]:
         """One write for each partition with something in it: its oldest batches, as many as one record may have."""

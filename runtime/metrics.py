@@ -14,10 +14,9 @@ REFUSALS = Counter(
     "Webhooks answered with an error, by provider and problem code",
     ["provider", "code"],
 )
-ANSWER_SECONDS = Histogram(
-    "waybill_ingest_answer_seconds",
-    "Time from a webhook's arrival to its answer",
-    ["provider"],
+STORE_SECONDS = Histogram(
+    "waybill_ingest_store_seconds",
+    "Time from the first callback of a record to Kafka's answer",
     buckets=_SECONDS,
 )
 BATCH_ENVELOPES = Histogram(
