@@ -21,18 +21,19 @@ class BodyReader:
     async def read(self, request: web.BaseRequest) -> bytes:
         """The body, byte for byte. Raises ProblemError: `too_large` as soon as that is known, `unavailable` where it
         does not arrive in time or too much is arriving."""
-        length = request.content_length
-        if length is not None and length > self._max_bytes:
-            raise self._too_large()
         content = request.content
-        if content.is_eof():  # all of it came with the headers, as a callback's mostly does
-            body = content.read_nowait()
-            if len(body) > self._max_bytes:
-                raise self._too_large()
-            return body
-        return await self._read_arriving(request, self._max_bytes if length is None else length)
+        if not content.is_eof():
+            return await self._read_arriving(request)
+        body = content.read_nowait()  # all of it came with the headers, as a callback's mostly does
+        if len(body) > self._max_bytes:
+            raise self._too_large()
+        return body
 
-    async def _read_arriving(self, request: web.BaseRequest, expected: int) -> bytes:
+    async def _read_arriving(self, request: web.BaseRequest) -> bytes:
+        length = request.content_length
+        expected = self._max_bytes if length is None else length
+        if expected > self._max_bytes:
+            raise self._too_large()
         if expected > self._room_bytes:
             raise unavailable("too many bodies are arriving at once")
         self._room_bytes -= expected
@@ -48,6 +49,8 @@ class BodyReader:
                         if len(body) > self._max_bytes:
                             raise self._too_large()
                     return bytes(body)
+        except web.RequestPayloadError as fault:
+            raise ProblemError(problems.BAD_REQUEST, f"the body ended before it was whole: {fault}") from None
         finally:
             self._room_bytes += expected
         raise unavailable("the body did not arrive in time")

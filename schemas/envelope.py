@@ -19,9 +19,9 @@ class EnvelopeFault(ValueError):
     """A line of a receipts record that is not an envelope; the message says what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: making a frozen one takes ten times as long, for every callback, twice
 class Envelope:
-    """A receipt with its circumstances.
+    """A receipt with its circumstances. Nobody changes one.
 
     `tenant` is None where a shared endpoint could not place it. `message_id` is the provider's, or, where the body
     could not be understood, whatever else identifies the receipt (SNS MessageId, receipt id): it only chooses the

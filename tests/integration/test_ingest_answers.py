@@ -350,6 +350,31 @@ async def test_a_body_that_does_not_arrive_in_time_is_503_and_the_connection_clo
     assert said.startswith(b"HTTP/1.1 503") and b"Retry-After" in said and b'"unavailable"' in said
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        b"Content-Length: 500\r\n\r\nhello",
+    ],
+)
+async def test_a_body_that_is_cut_off_or_broken_is_no_500_and_no_error_in_the_log(
+    ingest: Client, caplog: pytest.LogCaptureFixture, rest: bytes
+) -> None:
+    port = int(ingest.base.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /webhooks/ses/acme HTTP/1.1\r\nHost: x\r\n" + rest[: len(rest) // 2])
+    await writer.drain()
+    writer.write(rest[len(rest) // 2 :])
+    writer.write_eof()
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(10):
+            said = await reader.read()
+            assert said == b"" or said.startswith((b"HTTP/1.1 4", b"HTTP/1.1 503")), said
+    writer.close()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_a_connection_that_says_nothing_is_closed(
     ingest: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
