@@ -53,7 +53,10 @@ class EmbeddedKafka(EmbeddedServer):
         properties.write_text("".join(f"{name}={value}\n" for name, value in self._properties().items()))
         if not self._data.exists():
             self._format()
-        return [*_java(f"-Xmx{HEAP_MB}m", "-Xms64m"), "kafka.Kafka", str(properties)]
+        # All of the heap from the beginning: it would grow to that anyway within the first minutes of load, and what
+        # grows later is then something else.
+        heap = (f"-Xms{HEAP_MB}m", f"-Xmx{HEAP_MB}m", "-XX:+AlwaysPreTouch")
+        return [*_java(*heap), "kafka.Kafka", str(properties)]
 
     def answers(self) -> bool:
         return answers(self.port)
