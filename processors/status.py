@@ -82,7 +82,7 @@ class View:
             found.append("bounced")
         elif self.arrived:
             found += self._reached_by_delivery()
-        if self.gave_up:
+        if self.gave_up and status not in _NOT_ATTEMPTED:
             found.append("soft_bounced")
         return found
 

@@ -64,6 +64,11 @@ def test_a_suppressed_address_is_invalid_with_its_reason_although_ses_sent_a_sen
     assert said["filed_at"] == f"{T}02.012Z"
 
 
+def test_what_was_never_attempted_counts_as_no_soft_bounce_whatever_else_was_reported() -> None:
+    said = status(mail_event("bounce-permanent-suppressed"), mail_event("bounce-transient-mailbox-full"))
+    assert (said["status"], said["reached"]) == ("invalid", ["invalid"])
+
+
 def test_a_hard_bounce_tells_why() -> None:
     assert status(mail_event("bounce-permanent-general"))["bounce"] == {
         "type": "hard",
