@@ -23,8 +23,8 @@ from tests.system.client import Answer, Request, call, get
 from tests.system.payloads import Payload, at
 from tests.system.posting import PUBLIC_URL, sns_request, twilio_request
 from tests.system.processes import PARTS, alive, command_of, free_ports, has
-from tests.system.store import records_behind
 from tests.system.tenants import ACME, Tenant
+from tests.system.topics import PARTITIONS, records_behind
 from tests.system.waiting import eventually, settled
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +50,7 @@ class Stack:
             "WAYBILL_TENANTS": str(self.tenants_file),
             "WAYBILL_SNS_CERTS": str(certificates),
             "WAYBILL_PUBLIC_URL": PUBLIC_URL,
+            "WAYBILL_PARTITIONS": str(PARTITIONS),
             **{f"WAYBILL_{part.upper()}_PORT": str(port) for part, port in self.ports.items()},
             **settings,
         }
@@ -187,6 +188,11 @@ class Stack:
         """The WAYBILL_ variables with which the supervisor started a part."""
         return {key: value for key, value in self.part(name).environ().items() if key.startswith("WAYBILL_")}
 
+    @property
+    def kafka(self) -> str:
+        """Bootstrap servers of the run's broker."""
+        return self.environment_of("sink")["WAYBILL_KAFKA"]
+
     # --- posting
 
     def ses_request(
@@ -272,9 +278,8 @@ class Stack:
 
         settled(there, timeout, f"{count} events of {message_id}")
         eventually(self._all_published, timeout, "the worker has published all that it has folded")
-        bootstrap = self.environment_of("sink")["WAYBILL_KAFKA"]
         eventually(
-            lambda: records_behind(bootstrap) == 0, timeout, "the sink has stored all that was published"
+            lambda: records_behind(self.kafka) == 0, timeout, "the sink has stored all that was published"
         )
         return self.recipients(message_id, key)
 
