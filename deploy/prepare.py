@@ -6,9 +6,12 @@ import logging
 from aiokafka.errors import KafkaError
 
 from deploy.migrations import MigrationFault, migrate, read_migrations
+from deploy.retention import apply_retention
 from deploy.topics import TopicFault, create_topics
 from runtime.clickhouse import ClickHouseAway, ClickHouseRefused
+from runtime.tenants_file import read_tenants
 from schemas.settings import PrepareSettings
+from schemas.tenants import TenantsFault
 
 log = logging.getLogger(__name__)
 
@@ -47,4 +50,22 @@ async def _tables(settings: PrepareSettings, wait_s: float) -> bool:
         log.error("no ClickHouse within %g s: %s", wait_s, error)
         return False
     log.info("tables are up to date%s", f", applied {', '.join(applied)}" if applied else "")
+    return await _retention(settings)
+
+
+async def _retention(settings: PrepareSettings) -> bool:
+    if not settings.tenants.exists():
+        log.info("no tenants file at %s: how long rows are kept stays as it is", settings.tenants)
+        return True
+    try:
+        changed = await apply_retention(settings.clickhouse, read_tenants(settings.tenants))
+    except TenantsFault as faults:
+        for fault in faults.faults:
+            log.error("%s: %s", settings.tenants, fault)
+        return False
+    except (ClickHouseAway, ClickHouseRefused) as error:
+        log.error("how long rows are kept could not be written: %s", error)
+        return False
+    if changed:
+        log.info("retention of %d tenants written", len(changed))
     return True

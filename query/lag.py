@@ -64,10 +64,11 @@ class Lag:
         if self._admin is None:
             self._admin = open_admin(self._bootstrap, "waybill-query")
             await self._admin.start()
+        described = await self._admin.describe_topics(list(TOPICS))
         partitions = [
-            TopicPartition(topic, number)
-            for topic in TOPICS
-            for number in sorted(await self._partitions(topic))
+            TopicPartition(topic["topic"], partition["partition"])
+            for topic in described
+            for partition in topic["partitions"]
         ]
         committed = await self._admin.list_consumer_group_offsets(SINK_GROUP, partitions=partitions)
         ends = await self._consumer.end_offsets(partitions)
@@ -82,11 +83,3 @@ class Lag:
             )
             behind[partition.topic] += max(0, ends[partition] - done)
         return behind
-
-    async def _partitions(self, topic: str) -> set[int]:
-        assert self._consumer is not None
-        known: set[int] | None = self._consumer.partitions_for_topic(topic)
-        if known is None:
-            await self._consumer.topics()
-            known = self._consumer.partitions_for_topic(topic)
-        return known or set()

@@ -49,9 +49,11 @@ def problem_response(error: ProblemError) -> web.Response:
 
 def problem_of(error: web.HTTPException) -> ProblemError:
     """What aiohttp raised, as a problem of ours."""
-    return ProblemError(
-        _BY_STATUS.get(error.status, problems.BAD_REQUEST if error.status < 500 else problems.INTERNAL)
-    )
+    return ProblemError(_problem_of_status(error.status))
+
+
+def _problem_of_status(status: int) -> Problem:
+    return _BY_STATUS.get(status, problems.BAD_REQUEST if status < 500 else problems.INTERNAL)
 
 
 async def answer(request: R, handler: Callable[[R], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
@@ -70,11 +72,38 @@ async def answer(request: R, handler: Callable[[R], Awaitable[web.StreamResponse
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
         return response
-    except (asyncio.CancelledError, ConnectionError):
+    except asyncio.CancelledError:
         raise
+    except ConnectionError:  # whoever asked has gone: nobody reads this, and it is nothing to log
+        return problem_response(
+            ProblemError(problems.BAD_REQUEST, "the connection ended before the request did")
+        )
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         return problem_response(ProblemError(problems.INTERNAL))
+
+
+def _unreadable(
+    _: web.RequestHandler,
+    request: web.BaseRequest,
+    status: int = 500,
+    exc: BaseException | None = None,
+    message: str | None = None,
+) -> web.StreamResponse:
+    """The answer to what is no request: a problem too, and no traceback in the log, which anybody could fill with them."""
+    if request.writer.output_size > 0:
+        raise ConnectionError("the answer is under way already")
+    if status >= 500:
+        log.error("a request from %s failed", request.remote, exc_info=exc)
+    else:
+        log.debug("no request, from %s: %s", request.remote, message)
+    response = problem_response(ProblemError(_problem_of_status(status)))
+    response.force_close()
+    return response
+
+
+# aiohttp has no setting for it; its own answer is plain text, and a traceback in the log for each.
+web.RequestHandler.handle_error = _unreadable  # type: ignore[assignment, method-assign]
 
 
 @web.middleware

@@ -165,7 +165,7 @@ class QuerySettings(KafkaSettings, ClickHouseSettings, TenantsSettings):
     )
 
 
-class PrepareSettings(StateSettings, ClickHouseSettings):
+class PrepareSettings(StateSettings, ClickHouseSettings, TenantsSettings):
     """Settings of `python -m deploy prepare`."""
 
 

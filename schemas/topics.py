@@ -4,6 +4,7 @@ Topics are created from this table before any worker starts (`python -m deploy p
 topics that are only produced to, nor choose their settings.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -64,7 +65,9 @@ _COMPACTED = {
     "min.compaction.lag.ms": str(_DAY_MS),
 }
 
-RECEIPTS = Topic("waybill-receipts", key="none; partition by hash of tenant/message_id", schema="receipts/1", public=False)
+RECEIPTS = Topic(
+    "waybill-receipts", key="none; partition by hash of tenant/message_id", schema="receipts/1", public=False
+)
 EVENTS = Topic("waybill-events", key="tenant/message_id", schema="event/1", public=True, retention_days=30)
 MESSAGE_STATUS = Topic(
     "waybill-message-status",
@@ -75,7 +78,9 @@ MESSAGE_STATUS = Topic(
     retention_days=STATE_DAYS,
     settings=_COMPACTED,
 )
-DEAD_LETTERS = Topic("waybill-dead-letters", key="as the receipt", schema="dead-letter/1", public=True, retention_days=90)
+DEAD_LETTERS = Topic(
+    "waybill-dead-letters", key="as the receipt", schema="dead-letter/1", public=True, retention_days=90
+)
 FACTS_CHANGELOG = Topic(
     f"{FAUST_APP}-{FACTS_TABLE}-changelog",
     key="tenant/message_id/recipient",
@@ -167,9 +172,13 @@ that record, so all of one message, and all of one address, stays together, and 
 needs hashing: `waybill-address-activity` is written to the partition of the address's key."""
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9@+:=_.~-]*").fullmatch
+"""Nearly all parts are; quote() takes ten times as long to find out."""
+
+
 def key_part(text: str) -> str:
     """One part of a record key, percent-encoded so that the slashes between parts stay unambiguous."""
-    return quote(text, safe="@+:=-_.~")
+    return text if _PLAIN(text) else quote(text, safe="@+:=-_.~")
 
 
 def message_key(tenant: str, message_id: str) -> str:

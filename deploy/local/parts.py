@@ -1,6 +1,7 @@
 """One part of a local run: started, watched, its lines prefixed, started again when it dies, stopped in good order."""
 
 import asyncio
+import io
 import os
 import signal
 import sys
@@ -118,18 +119,23 @@ class Part:
             return f"cannot start: {error}"
         if self._stopping.is_set():
             return "was not started"
-        # A session of its own: Ctrl-C reaches the supervisor alone, which then stops the parts in their order.
-        self._process = process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=ROOT,
-            env=self.environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=die_with_parent(),
-        )
-        reading = asyncio.create_task(self._hand_on(process))
+        # Not asyncio's own pipe: with that, wait() also waits for whoever inherited it, as orphans of the part do.
+        reading_end, writing_end = os.pipe()
+        try:
+            # A session of its own: Ctrl-C reaches the supervisor alone, which then stops the parts in their order.
+            self._process = process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing_end,
+                stderr=writing_end,
+                start_new_session=True,
+                preexec_fn=die_with_parent(),
+            )
+        finally:
+            os.close(writing_end)
+        reading = asyncio.create_task(self._hand_on(os.fdopen(reading_end, "rb", buffering=0)))
         watching = asyncio.create_task(self._watch())
         try:
             code = await process.wait()
@@ -140,16 +146,23 @@ class Part:
             await asyncio.wait_for(reading, 2)
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
 
-    async def _hand_on(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
+    async def _hand_on(self, pipe: io.FileIO) -> None:
+        """Prints what comes through the pipe, and closes it in the end."""
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
         rest = b""
-        while chunk := await process.stdout.read(65536):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self.printer.line(self.name, line.decode(errors="replace").rstrip("\r"))
-            if len(rest) > _LONGEST_LINE:
-                self.printer.line(self.name, rest.decode(errors="replace"))
-                rest = b""
+        try:
+            while chunk := await reader.read(65536):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self.printer.line(self.name, line.decode(errors="replace").rstrip("\r"))
+                if len(rest) > _LONGEST_LINE:
+                    self.printer.line(self.name, rest.decode(errors="replace"))
+                    rest = b""
+        finally:
+            transport.close()
         if rest:
             self.printer.line(self.name, rest.decode(errors="replace"))
 

@@ -129,11 +129,17 @@ def _text(raw: dict[str, Any], name: str) -> str:
 
 
 def _string_to_sign(raw: dict[str, Any], names: tuple[str, ...]) -> bytes:
-    """Name, newline, value, newline of each signed field, in byte order of the names; every value is a string then."""
+    """Name, newline, value, newline of each signed field, in byte order of the names.
+
+    Every one is a string then, and none but Message has a line break: nothing escapes one, so a forger could else
+    move the border between two fields of a signed text.
+    """
     parts: list[str] = []
     for name in names:
         value = raw.get(name)
         if isinstance(value, str):
+            if "\n" in value and name != "Message":
+                raise _malformed(f"expected {name} on one line")
             parts += (name, value)
         elif value is not None or name != _OPTIONAL:
             raise _malformed(f"expected {name}, a string")

@@ -17,7 +17,8 @@ ORDER BY tenant;
 CREATE VIEW IF NOT EXISTS tenant_retention_now AS SELECT tenant, days FROM tenant_retention FINAL;
 
 -- TTL expressions must be deterministic and may not look anything up, so the day of expiry is worked out through
--- this dictionary when a row is inserted, and again (MATERIALIZE COLUMN) when a tenant's retention changes.
+-- this dictionary when a row is inserted, and again (MATERIALIZE COLUMN) when a tenant's retention changes. It is
+-- kept within what a DateTime holds, 1970 to 2106, so that an absurd time never wraps around.
 CREATE DICTIONARY IF NOT EXISTS retention
 (
     tenant String,
@@ -42,8 +43,8 @@ CREATE TABLE IF NOT EXISTS receipts
     body String CODEC(ZSTD(6)),
     body_encoding LowCardinality(String),
     received DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(received_at, 'UTC'),
-    expires_at DateTime MATERIALIZED toDateTime(intDiv(received_at, 1000), 'UTC')
-        + toIntervalDay(dictGetOrDefault('retention', 'days', tenant, toUInt32(400))) CODEC(Delta, ZSTD(1))
+    expires_at DateTime('UTC') MATERIALIZED toDateTime(toUInt32(least(4294967295, greatest(1,
+        intDiv(received_at, 1000) + 86400 * toInt64(dictGetOrDefault('retention', 'days', tenant, toUInt32(400)))))), 'UTC') CODEC(Delta, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(received_at, 'UTC'))
@@ -82,8 +83,8 @@ CREATE TABLE IF NOT EXISTS events
     machine_reason LowCardinality(String),
     late Bool,
     seniority UInt64 MATERIALIZED 18446744073709551615 - toUInt64(greatest(0, toUnixTimestamp64Milli(received_at))) CODEC(Delta, ZSTD(1)),
-    expires_at DateTime MATERIALIZED toDateTime(received_at)
-        + toIntervalDay(dictGetOrDefault('retention', 'days', tenant, toUInt32(400))) CODEC(Delta, ZSTD(1))
+    expires_at DateTime('UTC') MATERIALIZED toDateTime(toUInt32(least(4294967295, greatest(1,
+        intDiv(toUnixTimestamp64Milli(received_at), 1000) + 86400 * toInt64(dictGetOrDefault('retention', 'days', tenant, toUInt32(400)))))), 'UTC') CODEC(Delta, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(seniority)
 ORDER BY (tenant, message_id, event_id)
@@ -174,8 +175,8 @@ CREATE TABLE IF NOT EXISTS message_status
         JSONExtractString(bounce, 'code'), '\n', JSONExtractString(bounce, 'diagnostic'), '\n',
         JSONExtractString(soft_bounce, 'code'), '\n', JSONExtractString(soft_bounce, 'diagnostic')
     )) CODEC(ZSTD(1)),
-    expires_at DateTime MATERIALIZED toDateTime(filed_at)
-        + toIntervalDay(dictGetOrDefault('retention', 'days', tenant, toUInt32(400))) CODEC(Delta, ZSTD(1)),
+    expires_at DateTime('UTC') MATERIALIZED toDateTime(toUInt32(least(4294967295, greatest(1,
+        intDiv(toUnixTimestamp64Milli(filed_at), 1000) + 86400 * toInt64(dictGetOrDefault('retention', 'days', tenant, toUInt32(400)))))), 'UTC') CODEC(Delta, ZSTD(1)),
     INDEX by_message_id message_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_recipient recipient TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_customer customer TYPE bloom_filter(0.01) GRANULARITY 1,
@@ -204,8 +205,8 @@ CREATE TABLE IF NOT EXISTS dead_letters
     source_offset UInt64 MATERIALIZED JSONExtractUInt(source, 'offset'),
     source_index UInt32 MATERIALIZED JSONExtractUInt(source, 'index'),
     seniority UInt64 MATERIALIZED 18446744073709551615 - toUInt64(greatest(0, toUnixTimestamp64Milli(failed_at))),
-    expires_at DateTime MATERIALIZED toDateTime(failed_at)
-        + toIntervalDay(dictGetOrDefault('retention', 'days', tenant, toUInt32(400)))
+    expires_at DateTime('UTC') MATERIALIZED toDateTime(toUInt32(least(4294967295, greatest(1,
+        intDiv(toUnixTimestamp64Milli(failed_at), 1000) + 86400 * toInt64(dictGetOrDefault('retention', 'days', tenant, toUInt32(400)))))), 'UTC')
 )
 ENGINE = ReplacingMergeTree(seniority)
 ORDER BY (tenant, source_topic, source_partition, source_offset, source_index)

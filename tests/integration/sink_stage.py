@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -169,6 +169,12 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self.clickhouse = ClickHouse(url)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.clickhouse.close()
 
     async def one(self, sql: str) -> Any:
         """The only value of the answer; None while it cannot be had."""

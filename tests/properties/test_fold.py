@@ -1,6 +1,6 @@
 """The facts depend on what happened and on nothing else: not on order, repetition, or how batches were split."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -64,6 +64,19 @@ def test_an_event_folded_again_changes_nothing_but_the_revision(
     *after["at"], revision_after, after_updated = after["at"]
     assert after == before and after_updated == before_updated
     assert revision_after == max(facts.revision, revision + 100)
+
+
+@given(histories(), st.data())
+def test_a_fact_posted_again_later_is_no_news(history: History, data: st.DataObject) -> None:
+    """The receipt is another one, so that it was updated is told; a fact without a time of its own keeps its first."""
+    facts = folded(history)
+    event, _ = data.draw(st.sampled_from(history))
+    later = event.received_at + 60_000
+    posted = replace(event, received_at=later, receipt_id="r-2", at=event.at if event.timed else later)
+    before, after = status(facts), status(fold(facts, posted, 100))
+    assert after.pop("updated_at") > before.pop("updated_at")
+    assert after.pop("revision") == 100 and before.pop("revision") < 100
+    assert after == before
 
 
 @given(histories(), st.data())

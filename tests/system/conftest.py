@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.stack import Stack
+from tests.system.stack import ROOT, Stack
+
+LOG = ROOT / ".cache" / "system-tests.log"
+"""Where to read what the run of the last tests said."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +33,8 @@ def run() -> Iterator[Stack]:
         assert not left, f"30 s after SIGTERM there was still: {left}"
     finally:
         stack.abandon()
+        LOG.parent.mkdir(exist_ok=True)
+        shutil.copyfile(stack.log, LOG)
         shutil.rmtree(root, ignore_errors=True)
 
 

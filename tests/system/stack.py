@@ -24,8 +24,9 @@ from tests.system import tenants
 from tests.system.client import Answer, Request, call, get
 from tests.system.payloads import Payload, at
 from tests.system.posting import PUBLIC_URL, sns_request, twilio_request
+from tests.system.store import records_behind
 from tests.system.tenants import ACME, Tenant
-from tests.system.waiting import eventually
+from tests.system.waiting import eventually, settled
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = (sys.executable, "-m", "deploy.local")
@@ -266,16 +267,20 @@ class Stack:
     def until_events(
         self, message_id: str, count: int, key: str = ACME.key, timeout: float = 15
     ) -> dict[str, dict[str, Any]]:
-        """The log items by recipient, once so many events of the message are stored and its statuses are stored too."""
+        """The log items by recipient, once so many events of the message are stored, and everything published with them."""
 
-        def there() -> dict[str, dict[str, Any]]:
-            document = self.message(message_id, key)
-            assert len(document["events"]) == count, [
-                (e["outcome"], e["recipient"]) for e in document["events"]
+        def there() -> None:
+            outcomes = [
+                (event["outcome"], event["recipient"]) for event in self.message(message_id, key)["events"]
             ]
-            return {item["recipient"]: item for item in document["recipients"]}
+            assert len(outcomes) == count, outcomes
 
-        return eventually(there, timeout, f"{count} events of {message_id}")
+        settled(there, timeout, f"{count} events of {message_id}")
+        bootstrap = self.environment_of("sink")["WAYBILL_KAFKA"]
+        eventually(
+            lambda: records_behind(bootstrap) == 0, timeout, "the sink has stored all that was published"
+        )
+        return self.recipients(message_id, key)
 
     def rates(self, campaign: str, key: str = ACME.key) -> tuple[dict[str, int], dict[str, float | None]]:
         """Counts and rates of one campaign."""

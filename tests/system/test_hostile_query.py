@@ -100,7 +100,7 @@ def test_sql_and_patterns_in_a_filter_are_only_text(stack: Stack) -> None:
         "*",
         "(",
         "\x00",
-        "\ud83d\ude00",
+        "\U0001f600",
         "a" * 5000,
         "\n",
     )
