@@ -32,12 +32,14 @@ class Descriptors:
 class Event:
     """One event. Times are ms since the epoch.
 
-    `recipient` is normalised, None where the event cannot be attributed to one; `reported_recipient` is the address
-    that the report named where another was meant (a forwarding target). `at` is the provider's time of the fact, or
+    `recipient` is normalised, None where the event cannot be attributed to one; of inbound messages, opt-outs and
+    opt-ins it is the number that wrote, and `descriptors.sender` ours. `reported_recipient` is the address that the
+    report named where another was meant (a forwarding target). `at` is the provider's time of the fact, or
     `received_at` where it gives none (`timed` is False then). `sent_at` is when the message was sent, where the
     payload says so. `detail` keeps what the provider said about this outcome: for bounces {"type", "subtype",
     "code", "cause", "diagnostic"}, for delays {"type", "code", "diagnostic", "expires_at"}, for opens and clicks
-    {"user_agent", "ip", "link"}, `error_code` and `error` for SMS, `reason`, `provider_type` for unknown ones.
+    {"user_agent", "ip", "link"}, `error_code`, `error` and `reason` for what failed or was not attempted,
+    {"provider_type", "payload"} for unknown ones; other members may stand beside them.
     `late` marks an event of a message whose state has expired: stored, not folded.
     """
 

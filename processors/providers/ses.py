@@ -199,7 +199,8 @@ def _complaint(mail: Mail, part: dict[str, Any]) -> Read:
     read = _each(mail, several, make)
     if len(several) < 2 or isinstance(read, Incomprehensible):
         return read
-    return [mail.event(outcome, NOBODY, at, detail | {"listed": len(several)})]
+    suspects = sorted(event.recipient or event.reported_recipient or "" for event in read)
+    return [mail.event(outcome, NOBODY, at, detail | {"listed": len(several)}, *suspects)]
 
 
 def _open(mail: Mail, part: dict[str, Any]) -> Read:

@@ -78,7 +78,10 @@ _MAIL: list[tuple[Story, End]] = [
         End("sent", _SENT | {"soft_bounced"}, soft_bounces=1, gave_up=True),
     ),
     (lambda m: [p.reject(m)], End("rejected", _SENT | {"rejected"})),
-    (lambda m: [p.rendering_failure(m)], End("failed", _SENT | {"failed"})),
+    (
+        lambda m: [p.rendering_failure(m)],
+        End("failed", _SENT | {"failed"}, error_code="rendering_failure"),
+    ),
 ]
 
 _SMS: list[tuple[list[tuple[str, dict[str, str]]], End]] = [
