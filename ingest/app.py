@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from ingest.body import BodyReader
-from ingest.certificates import Certificates
+from ingest.certificates import Certificates, Fetch
 from ingest.https import Https
 from ingest.publisher import Publisher
 from ingest.receive import Provider, Receiver
@@ -32,14 +32,14 @@ _STOP_S = 4.0
 class Ingest:
     """A running ingest."""
 
-    def __init__(self, settings: IngestSettings, tenants: TenantsFile) -> None:
-        """Create it in the event loop."""
+    def __init__(self, settings: IngestSettings, tenants: TenantsFile, fetch: Fetch | None = None) -> None:
+        """Create it in the event loop. `fetch` gets certificates and visits SubscribeURLs; None = over https."""
         self._settings = settings
         self._tenants = tenants
         self._twilio = TwilioVerifier(settings.public_url or _own_url(settings))
         self._https = Https(settings.certificate_timeout_s)
-        self._certificates = Certificates(settings.sns_certs, self._https.get)
-        self._subscriptions = Subscriptions(self._https.get)
+        self._certificates = Certificates(settings.sns_certs, fetch or self._https.get)
+        self._subscriptions = Subscriptions(fetch or self._https.get)
         self._publisher = Publisher(RECEIPTS.name, self._open_producer, _limits(settings))
         tenants.on_change(lambda _: self._certificates.forget())
         metrics.WAITING_BYTES.set_function(lambda: self._publisher.waiting_bytes)

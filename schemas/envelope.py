@@ -12,6 +12,8 @@ import orjson
 
 SCHEMA = "receipts/1"
 
+_LONG_LINE_BYTES = 2 * 1024 * 1024
+
 
 class EnvelopeFault(ValueError):
     """A line of a receipts record that is not an envelope; the message says what was expected."""
@@ -39,11 +41,20 @@ class Envelope:
     body: bytes
 
     def to_line(self) -> bytes:
-        """One JSON line without its newline. A body that is not UTF-8 is carried as base64."""
+        """One JSON line without its newline.
+
+        A body that is not UTF-8 is carried as base64, and so is one that JSON's escapes would blow up beyond what a
+        record may have: a control character takes six bytes there.
+        """
         try:
-            body, encoding = self.body.decode(), "utf-8"
+            line = self._line(self.body.decode(), "utf-8")
         except UnicodeDecodeError:
-            body, encoding = base64.b64encode(self.body).decode(), "base64"
+            return self._line(base64.b64encode(self.body).decode(), "base64")
+        if len(line) > _LONG_LINE_BYTES:
+            return self._line(base64.b64encode(self.body).decode(), "base64")
+        return line
+
+    def _line(self, body: str, encoding: str) -> bytes:
         return orjson.dumps(
             {
                 "receipt_id": self.receipt_id,

@@ -152,7 +152,12 @@ class SinkSettings(KafkaSettings, ClickHouseSettings):
     sink_batch_bytes: int = Field(
         16 * 1024 * 1024, ge=1024, description="bytes after which a batch is inserted"
     )
-    sink_batch_wait_s: float = Field(0.5, gt=0, le=60, description="seconds after which a batch is inserted")
+    sink_batch_wait_s: float = Field(
+        0.5,
+        gt=0,
+        le=60,
+        description="seconds after which a batch of statuses is inserted; receipts may wait 4 times as long, events twice",
+    )
 
 
 class QuerySettings(KafkaSettings, ClickHouseSettings, TenantsSettings):

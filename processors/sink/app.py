@@ -30,6 +30,10 @@ TABLES = {
 }
 """Which topic goes into which table."""
 
+_PATIENCE = {RECEIPTS.name: 4, EVENTS.name: 2}
+"""How many times the usual wait a topic's rows may wait for others: nobody looks for a receipt within seconds, and
+for events less urgently than for the status. Measured: a third of the engine's CPU at 2,000 callbacks/s."""
+
 _GATHER_S = 0.02
 """Pause after a fetch that brought something: fewer and larger fetches, at no delay that anybody sees."""
 _STOP_S = 3.0
@@ -61,7 +65,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._stored,
                 rows=settings.sink_batch_rows,
                 size=settings.sink_batch_bytes,
-                wait_s=settings.sink_batch_wait_s,
+                wait_s=settings.sink_batch_wait_s * _PATIENCE.get(topic, 1),
             )
             for topic, table in TABLES.items()
         }

@@ -58,6 +58,10 @@ _TOLERATED = 100
 """Rows of one batch that may be put aside in any case; beyond it, at most a fifth of the batch."""
 
 
+LONGEST_PAUSE_S = 2.0
+_SHARE = 4
+
+
 class TooMuchPoison(Exception):
     """So much of a batch is refused that the fault is not the rows': nothing more of it is put aside."""
 
@@ -76,7 +80,7 @@ class TableWriter:
         size: int,
         wait_s: float,
     ) -> None:
-        """A batch has at most about `rows` rows and `size` bytes, and begins at least `wait_s` seconds after the one before."""
+        """A batch has at most about `rows` rows and `size` bytes, and begins about `wait_s` seconds after the one before."""
         self.table = table
         self.epoch = 0
         """Of the assignment that the records come from; set by whoever adds them."""
@@ -84,7 +88,7 @@ class TableWriter:
         self._rows, self._size, self._wait_s = rows, size, wait_s
         self._buffer: deque[Record] = deque()
         self._buffered_rows = self._buffered_bytes = 0
-        self._last_begun = 0.0
+        self._last_begun = self._last_took = 0.0
         self._some, self._full = asyncio.Event(), asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -127,12 +131,13 @@ class TableWriter:
             self._idle.clear()
             try:
                 await self._until_stored(batch)
+                self._last_took = time.monotonic() - self._last_begun
                 self._stored(_next_offsets(batch), epoch)
             finally:
                 self._idle.set()
 
     async def _pace(self) -> None:
-        remaining = self._last_begun + self._wait_s - time.monotonic()
+        remaining = self._last_begun + interval_s(self._wait_s, self._last_took) - time.monotonic()
         if remaining > 0:
             try:
                 async with asyncio.timeout(remaining):
@@ -211,6 +216,16 @@ class TableWriter:
         await self._store.insert_lines(self.table, body)
         metrics.SINK_INSERT_SECONDS.labels(self.table).observe(time.monotonic() - begun)
         metrics.SINK_ROWS.labels(self.table).inc(rows)
+
+
+def interval_s(wait_s: float, last_took_s: float) -> float:
+    """Seconds from the begin of one insert to that of the next: `wait_s`, or four times what the last one took.
+
+    Most of an insert's cost does not depend on its rows (half as many inserts cost half as much, measured), so
+    where ClickHouse is busy, fewer and larger batches get it going again. At most LONGEST_PAUSE_S, unless `wait_s` is
+    longer itself.
+    """
+    return max(wait_s, min(_SHARE * last_took_s, LONGEST_PAUSE_S))
 
 
 class _Patience:

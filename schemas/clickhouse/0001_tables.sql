@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS receipts
     verified String CODEC(ZSTD(3)),
     content_type LowCardinality(String),
     query String CODEC(ZSTD(3)),
-    body String CODEC(ZSTD(6)),
+    -- ZSTD(6) took a third more of the engine's CPU for receipts and saved 2 % of their disk space.
+    body String CODEC(ZSTD(1)),
     body_encoding LowCardinality(String),
     received DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(received_at, 'UTC'),
     expires_at DateTime('UTC') MATERIALIZED toDateTime(toUInt32(least(4294967295, greatest(1,
