@@ -10,16 +10,17 @@ from typing import Any
 import orjson
 
 from processors.verdicts import EMPTY, Entry, Window, message_hash, window_add, window_join
-from schemas.activity import DELIVERED, SOFT, Activity, Mark, Reset, Verdict
+from schemas.activity import Activity, Mark, Reset, Verdict
 
 SCHEMA = "address-facts/1"
-MAX_BYTES = 512 * 1024
+MAX_BYTES = 640 * 1024
 
 KEPT = 8
 """Marks of a kind and resets that stay, the newest ones."""
 
 DIAGNOSTIC_LIMIT = 300
 NAME_LIMIT = 256
+WORD_LIMIT = 64
 """Longest texts in the state, in characters; the events keep more."""
 
 KeptMark = list[Any]
@@ -111,6 +112,10 @@ def fold(facts: AddressFacts | None, activity: Activity, revision: int) -> Addre
     what = activity.what
     if isinstance(what, Verdict):
         _judge(new, what)
+    elif isinstance(what, Mark):
+        reason = str(what.reason)
+        new.marks[reason] = _kept_marks([*new.marks.get(reason, []), _kept_mark(what)])
+        new.noted = True
     elif isinstance(what, Reset):
         reset = [what.at, what.reset_id, _cut(what.actor), _cut(what.reason, DIAGNOSTIC_LIMIT), what.key]
         new.resets = _kept_resets([*new.resets, reset])
@@ -159,39 +164,31 @@ def _copied(facts: AddressFacts) -> AddressFacts:
 
 
 def _judge(new: AddressFacts, told: Verdict) -> None:
-    """The message's verdict, and the marks that came with it."""
-    for mark in told.marks:
-        new.marks[mark.reason] = _kept_marks(
-            [*new.marks.get(mark.reason, []), _kept_mark(told.message_id, mark)]
-        )
-        new.noted = True
     entry: Entry = [told.message_at, message_hash(told.message_id)]
-    if told.verdict == SOFT and told.soft:
+    if told.soft:
         soft = told.soft
         entry.append(
             [
                 soft.at,
                 soft.event_id,
                 _cut(told.message_id),
-                _cut(soft.subtype),
-                _cut(soft.code),
-                soft.cause,
+                _cut(soft.subtype, WORD_LIMIT),
+                _cut(soft.code, WORD_LIMIT),
+                _cut(soft.cause, WORD_LIMIT),
                 _cut(soft.diagnostic, DIAGNOSTIC_LIMIT),
             ]
         )
         new.noted = True
-    elif told.verdict != DELIVERED:
-        return
     new.window = window_add(new.window, entry)
 
 
-def _kept_mark(message_id: str, mark: Mark) -> KeptMark:
+def _kept_mark(mark: Mark) -> KeptMark:
     return [
         mark.at,
         mark.event_id,
-        _cut(message_id),
-        _cut(mark.code),
-        _cut(mark.cause),
+        _cut(mark.message_id),
+        _cut(mark.code, WORD_LIMIT),
+        _cut(mark.cause, WORD_LIMIT),
         _cut(mark.diagnostic, DIAGNOSTIC_LIMIT),
     ]
 

@@ -13,8 +13,8 @@ from schemas.consent import ConsentChange
 
 SCHEMA = "address-activity/1"
 
-DELIVERED, SOFT, NEITHER = "delivered", "soft", "neither"
-"""Verdicts of a message. `neither`: no delivery is known, and no soft bounce that counts against the address."""
+DELIVERED, SOFT = "delivered", "soft"
+"""Verdicts of a message: it arrived, or it gave up after a soft bounce that counts against the address."""
 
 
 class ActivityFault(ValueError):
@@ -40,6 +40,7 @@ class Mark:
     reason: str
     at: int
     event_id: str
+    message_id: str
     code: str | None
     cause: str | None
     diagnostic: str | None
@@ -47,7 +48,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one message for the address, as known now, and the marks among the events that told it.
+    """What became of one message for the address, as known now; `soft` is there where the verdict is SOFT.
 
     `message_at` places the message among the others, in ms: when it was sent, as the message's first fact told it. It
     never changes.
@@ -57,7 +58,6 @@ class Verdict:
     message_at: int
     verdict: str
     soft: SoftBounce | None
-    marks: tuple[Mark, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Activity:
     address: str
     received_at: int
     receipt_id: str
-    what: Verdict | ConsentChange | Reset
+    what: Verdict | Mark | ConsentChange | Reset
 
     def to_line(self) -> bytes:
         """One JSON line without its newline: schemas/json/waybill-address-activity/v1.schema.json."""
@@ -99,7 +99,7 @@ class Activity:
         )
 
 
-_KINDS: dict[type, str] = {Verdict: "verdict", ConsentChange: "consent", Reset: "reset"}
+_KINDS: dict[type, str] = {Verdict: "verdict", Mark: "mark", ConsentChange: "consent", Reset: "reset"}
 
 
 def parse_activity(line: bytes) -> Activity:
@@ -122,14 +122,12 @@ def parse_activity(line: bytes) -> Activity:
 
 def _verdict(raw: dict[str, Any]) -> Verdict:
     soft = raw.pop("soft")
-    marks = raw.pop("marks")
-    return Verdict(
-        **raw, soft=SoftBounce(**soft) if soft else None, marks=tuple(Mark(**mark) for mark in marks)
-    )
+    return Verdict(**raw, soft=SoftBounce(**soft) if soft else None)
 
 
 _READERS: dict[str, Any] = {
     "verdict": _verdict,
+    "mark": lambda raw: Mark(**raw),
     "consent": lambda raw: ConsentChange(**raw),
     "reset": lambda raw: Reset(**raw),
 }
