@@ -82,7 +82,7 @@ class Worker:
         settings = self.settings
         ownership = Ownership(settings.session_timeout_s)
         app, table = create_app(settings, ownership)
-        track = TrackAgent(app, table, Tracker(settings.epoch, settings.state_days))
+        track = TrackAgent(app, table, Tracker(settings.epoch, settings.state_days, settings.partitions))
         outputs = track.outputs = Outputs(settings.kafka, ownership, track.delivered)
         app.settle = outputs.settled
         declare_track_agent(app, track)
