@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from bench import end_to_end, memory, receiver, sink
+from bench import end_to_end, memory, receiver, sink, worker
 from bench.report import Line, at_least, at_most, machine, repeated, table, told, write
 from deploy.local.kafka import EmbeddedKafka
 
-STAGES: Final = ("receiver", "sink", "burst", "steady", "memory")
+STAGES: Final = ("receiver", "steady", "burst", "worker", "sink", "memory")
 BURST_RATE, STEADY_RATE, MEMORY_RATE = 3000.0, 2000.0, 1000.0
 ENVELOPES_A_RECORD: Final = 10
-"""Seen end to end at 2,000 callbacks a second: rate × wait ÷ partitions."""
+"""For worker and sink where the stage `steady`, which sees how many there are, was not measured before them."""
 
 Measured = tuple[dict[str, Any], list[Line]]
 
@@ -45,7 +45,8 @@ def main() -> None:
     lines: list[Line] = []
     for stage in stages:
         _say(f"{stage} ...")
-        document[stage], told_of = _MEASURES[stage](arguments)
+        seen = document.get("steady", {}).get("envelopes_a_record") or ENVELOPES_A_RECORD
+        document[stage], told_of = _MEASURES[stage](arguments, max(1, round(seen)))
         lines += told_of
         for row in table(told_of):
             _say(row)
@@ -55,7 +56,7 @@ def main() -> None:
     print(f"\neverything: {write(document, lines)}")
 
 
-def _receiver(arguments: argparse.Namespace) -> Measured:
+def _receiver(arguments: argparse.Namespace, _: int) -> Measured:
     seconds = min(arguments.seconds, 8.0)
     with tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder, EmbeddedKafka(Path(folder)) as kafka:
         found = receiver.measure(kafka.bootstrap, seconds, arguments.runs)
@@ -67,9 +68,39 @@ def _receiver(arguments: argparse.Namespace) -> Measured:
     ]
 
 
-def _sink(arguments: argparse.Namespace) -> Measured:
+def _worker(arguments: argparse.Namespace, envelopes_a_record: int) -> Measured:
+    requests = int(STEADY_RATE * min(arguments.seconds, 30))
+
+    def measure() -> dict[str, Any]:
+        with (
+            tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder,
+            EmbeddedKafka(Path(folder)) as kafka,
+        ):
+            return worker.measure(kafka.bootstrap, requests=requests, envelopes_a_record=envelopes_a_record)
+
+    found = repeated(arguments.runs, measure, _say)
+    each = {
+        "worker": found["worker"],
+        "plain loop": found["plain_loop"],
+        "naive Faust agent": found["naive_agent"],
+    }
+    return found, [
+        at_least("worker", "events/s, of the naive Faust agent's", found["of_naive_agent"], 5),
+        at_least("worker", "events/s, of a plain aiokafka loop's", found["of_plain_loop"], 0.5),
+        *(
+            told(
+                "worker",
+                f"{name}: events/s; {one['cpu_ms_an_event']:.3g} ms CPU each",
+                one["events_a_second"],
+            )
+            for name, one in each.items()
+        ),
+    ]
+
+
+def _sink(arguments: argparse.Namespace, envelopes_a_record: int) -> Measured:
     requests = int(STEADY_RATE * min(arguments.seconds, 60))
-    found = repeated(arguments.runs, lambda: sink.measure(requests, STEADY_RATE, ENVELOPES_A_RECORD), _say)
+    found = repeated(arguments.runs, lambda: sink.measure(requests, STEADY_RATE, envelopes_a_record), _say)
     return found, [
         told("sink", "rows/s, of raw insert's", found["ratio"]),
         told("sink", "rows/s", found["rows_a_second"]),
@@ -78,7 +109,7 @@ def _sink(arguments: argparse.Namespace) -> Measured:
     ]
 
 
-def _burst(arguments: argparse.Namespace) -> Measured:
+def _burst(arguments: argparse.Namespace, _: int) -> Measured:
     found = repeated(arguments.runs, lambda: end_to_end.measure(BURST_RATE, arguments.seconds), _say)
     return found, [
         Line(
@@ -96,7 +127,7 @@ def _burst(arguments: argparse.Namespace) -> Measured:
     ]
 
 
-def _steady(arguments: argparse.Namespace) -> Measured:
+def _steady(arguments: argparse.Namespace, _: int) -> Measured:
     found = repeated(arguments.runs, lambda: end_to_end.measure(STEADY_RATE, arguments.seconds), _say)
     return found, [
         Line(
@@ -106,15 +137,17 @@ def _steady(arguments: argparse.Namespace) -> Measured:
             "yes",
             found["all_taken"],
         ),
+        at_least("steady", "answered 200 a second", found["answered_a_second"], 0.98 * STEADY_RATE),
         told("steady", "200 to visible, p50", found["visible_p50_s"], " s"),
         at_most("steady", "200 to visible, p99", found["visible_p99_s"], 3.0, " s"),
         told("steady", "exact figures after the last answer", found["worked_off_s"], " s"),
+        told("steady", "envelopes a record of receipts", found["envelopes_a_record"]),
         told("steady", "answer p99", found["answers"]["answer_p99_s"], " s"),
         *_cpu("steady", found, "callbacks"),
     ]
 
 
-def _memory(arguments: argparse.Namespace) -> Measured:
+def _memory(arguments: argparse.Namespace, _: int) -> Measured:
     found = memory.measure(MEMORY_RATE, arguments.memory_seconds)
     lines = [
         at_most(
@@ -146,11 +179,12 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-_MEASURES: Final[dict[str, Callable[[argparse.Namespace], Measured]]] = {
+_MEASURES: Final[dict[str, Callable[[argparse.Namespace, int], Measured]]] = {
     "receiver": _receiver,
-    "sink": _sink,
-    "burst": _burst,
     "steady": _steady,
+    "burst": _burst,
+    "worker": _worker,
+    "sink": _sink,
     "memory": _memory,
 }
 

@@ -29,6 +29,7 @@ def measure(rate: float, seconds: float, marked_every_s: float = 1.0) -> dict[st
         time.sleep(min(WARM_UP_S, seconds / 4))
         samples = asyncio.run(visible.sample(running, max(1.0, seconds - WARM_UP_S - 1), marked_every_s))
         answers = finish_load(load, seconds)
+        envelopes = envelopes_a_record(running)
         worked_off = wait_until_exact(running, made.expected)
         use = watch.use()
     waits = sorted(one.visible_s for one in samples)
@@ -39,12 +40,14 @@ def measure(rate: float, seconds: float, marked_every_s: float = 1.0) -> dict[st
         "messages": made.messages,
         "mean_request_bytes": round(made.mean_bytes),
         "answers": answers,
+        "answered_a_second": round(made.requests / answers["seconds"], 1),
         "all_taken": answers["statuses"] == {"200": made.requests},
         "worked_off_s": worked_off,
         "visible_p50_s": quantile(waits, 0.5),
         "visible_p99_s": quantile(waits, 0.99),
         "visible_max_s": waits[-1],
         "marked": len(waits),
+        "envelopes_a_record": envelopes,
         "cpu_s_per_1000": cpu_per_1000(use, made.requests),
         "generator_cpu_s_per_1000": answers["cpu_s"] * 1000 / made.requests,
         "use": {part: asdict(one) for part, one in use.items()},
@@ -85,6 +88,15 @@ def wait_until_exact(running: Stack, expected: dict[str, int]) -> float | None:
         time.sleep(0.5)
     print(f"expected {expected}, the API tells {running.counts()}", file=sys.stderr)
     return None
+
+
+def envelopes_a_record(running: Stack) -> float:
+    """Mean number of envelopes in a record of receipts so far, by ingest's metrics."""
+    told = {
+        line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in running.ingest_metrics().splitlines()
+    }
+    records = float(told["waybill_ingest_batch_envelopes_count"])
+    return round(float(told["waybill_ingest_batch_envelopes_sum"]) / records, 2) if records else 0.0
 
 
 def cpu_per_1000(use: dict[str, Use], events: int) -> dict[str, float]:

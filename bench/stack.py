@@ -53,6 +53,11 @@ class Stack:
         except urllib.error.HTTPError as refused:
             return refused.code, orjson.loads(refused.read() or b"null")
 
+    def ingest_metrics(self) -> str:
+        """Ingest's page of metrics."""
+        with _open(f"http://127.0.0.1:{self.ingest_port}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
     def counts(self) -> dict[str, int]:
         """The counts of the bench's mailing as the API tells them now."""
         status, page = self.get("/v1/rates", group_by="campaign")

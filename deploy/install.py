@@ -44,13 +44,13 @@ def main(level: str) -> None:
     levels = list(LOCKS)[: list(LOCKS).index(level) + 1]
     if all(_is_installed(each) for each in levels):
         return
-    with _only_one():
+    with _only_one() as lock:
         if HALF_DONE.exists() or not _works():
             _make_venv()
         for each in levels:
             if not _is_installed(each):
                 HALF_DONE.touch()
-                _install(each)
+                _install(each, lock)
                 HALF_DONE.unlink()
                 _stamp(each).write_text(_digest(each))
 
@@ -82,7 +82,9 @@ def _works() -> bool:
 
 
 @contextmanager
-def _only_one() -> Iterator[None]:
+def _only_one() -> Iterator[int]:
+    """Holds the lock of this checkout's installations. It is handed to what the installation starts, so that a pip that
+    outlives this process keeps the next one waiting instead of working beside it."""
     folder = ROOT / ".cache"
     folder.mkdir(exist_ok=True)
     with (folder / "install.lock").open("w") as lock:
@@ -91,7 +93,7 @@ def _only_one() -> Iterator[None]:
         except BlockingIOError:
             say("another installation is under way in this checkout, waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock.fileno()
 
 
 def _make_venv() -> None:
@@ -99,11 +101,9 @@ def _make_venv() -> None:
     venv.create(VENV, clear=True, with_pip=True, symlinks=True)
 
 
-def _install(level: str) -> None:
+def _install(level: str, lock: int) -> None:
     files = [ROOT / "requirements" / name for name in LOCKS[level]]
-    packages = {
-        line.split("==")[0] for file in files for line in file.read_text().splitlines() if "==" in line
-    }
+    packages = {name for file in files for name in _packages(file.read_text())}
     say(f"{len(packages)} packages of {' and '.join(LOCKS[level])}, each checked against its hash")
     begun = time.monotonic()
     # The lock is complete, so nothing is left to resolve; byte code is made of what is imported, when it is.
@@ -126,7 +126,12 @@ def _install(level: str) -> None:
         and (not name.startswith("PIP_") or name in _KEPT_PIP_SETTINGS)
     } | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        pass_fds=[lock],
     ) as pip:
         assert pip.stdout is not None
         said = list(_with_progress(pip.stdout, len(packages)))
@@ -136,10 +141,21 @@ def _install(level: str) -> None:
             f"install | pip failed with {pip.returncode}; its last lines are above. Call make again to go on."
         )
     say(f"packages installed in {time.monotonic() - begun:.0f} s")
-    if level == "run" and subprocess.run([PYTHON, "-m", "deploy.local.jars", "fetch"], cwd=ROOT).returncode:
+    if level == "run" and _fetch_jars(lock):
         sys.exit(
             "install | Kafka's jars could not be fetched; the reason is above. Call make again to go on."
         )
+
+
+def _packages(lock: str) -> Iterator[str]:
+    """Names of the packages that a lock brings to this kind of machine."""
+    for line in lock.splitlines():
+        if "==" in line and not line.startswith((" ", "#")) and "== 'win32'" not in line:
+            yield line.split("==")[0]
+
+
+def _fetch_jars(lock: int) -> int:
+    return subprocess.run([PYTHON, "-m", "deploy.local.jars", "fetch"], cwd=ROOT, pass_fds=[lock]).returncode
 
 
 def _with_progress(lines: IO[str], total: int) -> Iterator[str]:

@@ -27,7 +27,7 @@ def main() -> None:
         subprocess.run([tool / "bin" / "python", "-m", "pip", "install", "-q", RESOLVER], check=True)
     for name in LOCKS:
         command = [
-            tool / "bin" / "uv",
+            str(tool / "bin" / "uv"),
             "pip",
             "compile",
             f"{name}.in",

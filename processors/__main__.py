@@ -1,5 +1,6 @@
 """`python -m processors worker` and `python -m processors sink`."""
 
+import signal
 import sys
 
 from runtime.cli import parser_of
@@ -15,6 +16,8 @@ def main() -> int:
         SinkSettings,
     )
     parser.add_argument("part", choices=("worker", "sink"))
+    # Elsewhere it means to read the tenants file again. Neither of these reads it, and neither shall die of it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Each part imports what it needs only when it is the one that runs: Faust and the ClickHouse client are large.
     if parser.parse_args().part == "worker":
         from processors.worker import run_worker

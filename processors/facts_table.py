@@ -154,36 +154,47 @@ class FactsTable(faust.Table[bytes, bytes]):
                 by_partition.setdefault(message.partition, {}).setdefault(message.key, []).append(
                     message.value
                 )
+        joiner = Joiner()
         for partition, entries in by_partition.items():
-            keys = list(entries)
-            stored = self.read(partition, keys)
-            self.write(
-                partition,
-                {key: joined(key, known, entries[key]) for key, known in zip(keys, stored, strict=True)},
-            )
+            stored = self.read(partition, list(entries))
+            pairs = zip(entries.items(), stored, strict=True)
+            self.write(partition, {key: joiner.join(key, known, values) for (key, values), known in pairs})
+        joiner.tell()
         for tp, offset in last.items():
             self.data.set_persisted_offset(tp, offset)
 
 
-def joined(key: bytes, stored: bytes | None, entries: Sequence[bytes]) -> bytes:
-    """The encoded join of stored facts and changelog entries of one key.
+class Joiner:
+    """Joins encoded facts, and counts those that cannot be read."""
 
-    Unreadable ones are counted and left out, unless there is nothing else: then the last is kept as it is, so that
-    nothing that a later version might read is lost.
-    """
-    facts: MessageFacts | None = None
-    alone = stored is None and len(entries) == 1
-    if alone:
-        return entries[0]
-    for value in entries if stored is None else (stored, *entries):
-        try:
-            known = MessageFacts.decode(value)
-        except ValueError as fault:
-            UNREADABLE_FACTS.inc()
-            log.error("facts of %s cannot be read and are left out: %s", key.decode(errors="replace"), fault)
-            continue
-        facts = known if facts is None else join(facts, known)
-    return facts.encode() if facts is not None else entries[-1]
+    def __init__(self) -> None:
+        self.unreadable: list[str] = []
+
+    def join(self, key: bytes, stored: bytes | None, entries: Sequence[bytes]) -> bytes:
+        """The encoded join of what is stored for a key, if anything, and its changelog entries, of which there is one.
+
+        Unreadable ones are left out, unless there is nothing else: then the last is kept as it is, so that nothing
+        that another version might read is lost.
+        """
+        if stored is None and len(entries) == 1:
+            return entries[0]
+        facts: MessageFacts | None = None
+        for value in entries if stored is None else (stored, *entries):
+            try:
+                known = MessageFacts.decode(value)
+            except ValueError as fault:
+                self.unreadable.append(f"{key.decode(errors='replace')}: {fault}")
+                continue
+            facts = known if facts is None else join(facts, known)
+        return entries[-1] if facts is None else facts.encode()
+
+    def tell(self) -> None:
+        """Counts and logs what could not be read."""
+        if self.unreadable:
+            UNREADABLE_FACTS.inc(len(self.unreadable))
+            log.error(
+                "%d facts cannot be read and are left out; %s", len(self.unreadable), self.unreadable[0]
+            )
 
 
 def facts_table(app: faust.App, folder: Path, state_days: int, partitions: int) -> FactsTable:

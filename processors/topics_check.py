@@ -20,6 +20,8 @@ _TELL_EVERY = 10
 async def partitions_of_topics(bootstrap: str) -> dict[str, int]:
     """How many partitions each needed topic has, without those that are missing. Waits for Kafka as long as it takes."""
     attempt = 0
+    # aiokafka reports every attempt as an error of its own.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     while True:
         admin = open_admin(bootstrap, "waybill-worker-check")
         try:
@@ -31,6 +33,7 @@ async def partitions_of_topics(bootstrap: str) -> dict[str, int]:
             attempt += 1
             await asyncio.sleep(_RETRY_S)
         else:
+            logging.getLogger("aiokafka").setLevel(logging.WARNING)
             return {one["topic"]: len(one["partitions"]) for one in described if not one["error_code"]}
         finally:
             await admin.close()

@@ -20,7 +20,7 @@ from schemas.activity import Activity
 from schemas.envelope import Envelope, EnvelopeFault, parse_line
 from schemas.events import Event
 from schemas.partition import partition_of
-from schemas.topics import MAX_RECORD_BYTES, address_key, customer_key, key_part, message_key, status_key
+from schemas.topics import MAX_RECORD_BYTES, address_key, customer_key, key_part, message_key
 
 log = logging.getLogger(__name__)
 
@@ -129,11 +129,11 @@ class Tracker:
             if late:
                 understood.late += 1
                 event = replace(event, late=True)
-            key = message_key(event.tenant, event.message_id)
-            understood.events.append((key.encode(), _fitting(event.to_json())))
+            message = message_key(event.tenant, event.message_id)
+            understood.events.append((message.encode(), _fitting(event.to_json())))
             understood.outcomes.append(event.outcome)
             if not late and folds(event):
-                key = status_key(event.tenant, event.message_id, event.recipient or "")
+                key = f"{message}/{key_part(event.recipient or '')}"
                 understood.folded.append((key.encode(), event))
         understood.activity = [self._placed(one) for one in activity]
         for customer in told.customers:

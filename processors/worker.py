@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import logging
+import os
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,7 +31,7 @@ APP_STOP_S = 4.0
 
 
 def run_worker() -> int:
-    """Runs the worker until SIGINT or SIGTERM; the exit status of the process."""
+    """Runs the worker until SIGINT or SIGTERM, and ends the process; returns a status where it cannot begin."""
     settings = read_settings(WorkerSettings)
     set_up_logging(settings.log_level)
     for name in ("faust", "mode"):
@@ -41,7 +42,15 @@ def run_worker() -> int:
         log.error("WAYBILL_WORKER_DATA: %s is in use or cannot be written: %s", settings.worker_data, error)
         return 2
     with lock:
-        return asyncio.run(Worker(settings).run())
+        status = 1
+        try:
+            status = asyncio.run(Worker(settings).run())
+        except Exception:
+            log.exception("the worker failed")
+        finally:
+            # Faust's consumer thread is not a daemon: where it does not end, neither would the process.
+            logging.shutdown()
+            os._exit(status)
 
 
 def _lock_folder(folder: Path) -> IO[str]:

@@ -9,14 +9,29 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 # ingest
 RECEIPTS = Counter("waybill_ingest_receipts", "Webhooks stored, by provider", ["provider"])
-REFUSALS = Counter("waybill_ingest_refusals", "Webhooks answered with an error, by provider and problem code", ["provider", "code"])
-ANSWER_SECONDS = Histogram("waybill_ingest_answer_seconds", "Time from a webhook's arrival to its answer", ["provider"], buckets=_SECONDS)
+REFUSALS = Counter(
+    "waybill_ingest_refusals",
+    "Webhooks answered with an error, by provider and problem code",
+    ["provider", "code"],
+)
+ANSWER_SECONDS = Histogram(
+    "waybill_ingest_answer_seconds",
+    "Time from a webhook's arrival to its answer",
+    ["provider"],
+    buckets=_SECONDS,
+)
 BATCH_ENVELOPES = Histogram(
-    "waybill_ingest_batch_envelopes", "Envelopes in a record of receipts", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+    "waybill_ingest_batch_envelopes",
+    "Envelopes in a record of receipts",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
 )
 WAITING_BYTES = Gauge("waybill_ingest_waiting_bytes", "Bytes of bodies that wait for Kafka")
-CERTIFICATE_FETCHES = Counter("waybill_ingest_certificate_fetches", "Fetches of SNS certificates, by result", ["result"])
-SUBSCRIPTIONS = Counter("waybill_ingest_subscriptions", "SNS subscription confirmations, by result", ["result"])
+CERTIFICATE_FETCHES = Counter(
+    "waybill_ingest_certificate_fetches", "Fetches of SNS certificates, by result", ["result"]
+)
+SUBSCRIPTIONS = Counter(
+    "waybill_ingest_subscriptions", "SNS subscription confirmations, by result", ["result"]
+)
 
 # tenants
 TENANTS_RELOADS = Counter("waybill_tenants_reloads", "Reloads of the tenants file, by result", ["result"])
@@ -24,23 +39,45 @@ TENANTS_RELOADS = Counter("waybill_tenants_reloads", "Reloads of the tenants fil
 # worker
 ENVELOPES = Counter("waybill_worker_envelopes", "Envelopes processed")
 EVENTS = Counter("waybill_worker_events", "Events made from envelopes, by outcome", ["outcome"])
-LATE_EVENTS = Counter("waybill_worker_late_events", "Events of messages whose state has expired: stored, not folded")
-DEAD_LETTERS = Counter("waybill_dead_letters", "Dead letters written, by stage and reason", ["stage", "reason"])
-FLUSH_SECONDS = Histogram("waybill_worker_flush_seconds", "Time until a record's outputs and changelog were delivered", buckets=_SECONDS)
+LATE_EVENTS = Counter(
+    "waybill_worker_late_events", "Events of messages whose state has expired: stored, not folded"
+)
+DEAD_LETTERS = Counter(
+    "waybill_dead_letters", "Dead letters written, by stage and reason", ["stage", "reason"]
+)
+FLUSH_SECONDS = Histogram(
+    "waybill_worker_flush_seconds",
+    "Time until a record's outputs and changelog were delivered",
+    buckets=_SECONDS,
+)
 RECORDS_IN_FLIGHT = Gauge("waybill_worker_records_in_flight", "Records folded and not yet acknowledged")
-WORKER_LAG = Gauge("waybill_worker_lag_records", "Records of receipts that are not yet acknowledged", ["partition"])
-UNREADABLE_FACTS = Counter("waybill_worker_unreadable_facts", "Stored facts or changelog entries that could not be read")
+WORKER_LAG = Gauge(
+    "waybill_worker_lag_records", "Records of receipts that are not yet acknowledged", ["partition"]
+)
+UNREADABLE_FACTS = Counter(
+    "waybill_worker_unreadable_facts", "Stored facts or changelog entries that could not be read"
+)
 
 # sink
 SINK_ROWS = Counter("waybill_sink_rows", "Rows inserted into ClickHouse, by table", ["table"])
-SINK_INSERT_SECONDS = Histogram("waybill_sink_insert_seconds", "Time of an insert into ClickHouse", ["table"], buckets=_SECONDS)
+SINK_INSERT_SECONDS = Histogram(
+    "waybill_sink_insert_seconds", "Time of an insert into ClickHouse", ["table"], buckets=_SECONDS
+)
 SINK_RETRIES = Counter("waybill_sink_retries", "Inserts tried again because ClickHouse was away", ["table"])
-SINK_LAG = Gauge("waybill_sink_lag_records", "Records in Kafka that are not yet in ClickHouse", ["topic", "partition"])
-SINK_POISON_LOST = Counter("waybill_sink_poison_undeliverable", "Dead letters that could not be inserted: logged and never re-queued")
+SINK_LAG = Gauge(
+    "waybill_sink_lag_records", "Records in Kafka that are not yet in ClickHouse", ["topic", "partition"]
+)
+SINK_POISON_LOST = Counter(
+    "waybill_sink_poison_undeliverable", "Dead letters that could not be inserted: logged and never re-queued"
+)
 
 # query
-QUERY_SECONDS = Histogram("waybill_query_answer_seconds", "Time of an answer, by route", ["route"], buckets=_SECONDS)
-QUERY_PROBLEMS = Counter("waybill_query_problems", "Requests answered with an error, by problem code", ["code"])
+QUERY_SECONDS = Histogram(
+    "waybill_query_answer_seconds", "Time of an answer, by route", ["route"], buckets=_SECONDS
+)
+QUERY_PROBLEMS = Counter(
+    "waybill_query_problems", "Requests answered with an error, by problem code", ["code"]
+)
 
 
 def exposition() -> bytes:

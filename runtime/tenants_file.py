@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from runtime import metrics
 from schemas.tenants import Fault, Tenants, TenantsFault, parse_tenants
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,9 @@ class TenantsFile:
         except TenantsFault as fault:
             for one in fault.faults:
                 log.error("%s refused, the old one stays in force: %s", self.path, one)
+            metrics.TENANTS_RELOADS.labels("refused").inc()
             return False
+        metrics.TENANTS_RELOADS.labels("ok").inc()
         for listener in self._listeners:
             listener(self.current)
         log.info("%s read again: %d tenants", self.path, len(self.current.tenants))

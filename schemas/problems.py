@@ -20,7 +20,9 @@ FOREIGN_TOPIC = Problem("foreign_topic", 403, "The SNS topic is not one that thi
 FOREIGN_ACCOUNT = Problem("foreign_account", 403, "The Twilio account is not one of this tenant")
 UNKNOWN_TENANT = Problem("unknown_tenant", 404, "There is no such tenant")
 TOO_LARGE = Problem("too_large", 413, "The body is larger than is taken")
-MALFORMED_ENVELOPE = Problem("malformed_envelope", 400, "There is no envelope whose signature could be verified")
+MALFORMED_ENVELOPE = Problem(
+    "malformed_envelope", 400, "There is no envelope whose signature could be verified"
+)
 UNAVAILABLE = Problem("unavailable", 503, "It cannot be stored or answered now; try again")
 UNAUTHENTICATED = Problem("unauthenticated", 401, "A known key is needed: Authorization: Bearer <key>")
 FORBIDDEN = Problem("forbidden", 403, "The key lacks the scope that this call needs")
@@ -51,7 +53,9 @@ PROBLEMS = (
 class ProblemError(Exception):
     """Raised where a request must end in that problem; `detail` says what was wrong with this request."""
 
-    def __init__(self, problem: Problem, detail: str = "", *, retry_after: int | None = None, **extra: Any) -> None:
+    def __init__(
+        self, problem: Problem, detail: str = "", *, retry_after: int | None = None, **extra: Any
+    ) -> None:
         super().__init__(f"{problem.code}: {detail}")
         self.problem = problem
         self.detail = detail
@@ -61,7 +65,12 @@ class ProblemError(Exception):
     def document(self) -> dict[str, Any]:
         """The body of the answer."""
         problem = self.problem
-        document = {"type": "about:blank", "title": problem.title, "status": problem.status, "code": problem.code}
+        document = {
+            "type": "about:blank",
+            "title": problem.title,
+            "status": problem.status,
+            "code": problem.code,
+        }
         if self.detail:
             document["detail"] = self.detail
         return document | self.extra

@@ -75,10 +75,10 @@ class IngestSettings(KafkaSettings, TenantsSettings):
     )
     sns_certs: Path | None = Field(
         None,
-        description="folder of PEM certificates, named by the last part of the certificate URL's path, looked in before any fetch",
+        description="folder of PEM certificates, named by the last part of the certificate URL's path; looked in first",
     )
     max_body_bytes: int = Field(
-        768 * 1024, ge=1024, description="largest body taken, bytes; a larger one is 413"
+        768 * 1024, ge=1024, le=2 * 1024 * 1024, description="largest body taken, bytes; a larger one is 413"
     )
     store_timeout_s: float = Field(
         3.0, gt=0, le=14, description="how long a request waits for Kafka before it is answered 503, seconds"
@@ -123,7 +123,7 @@ class StateSettings(KafkaSettings):
     )
 
 
-class WorkerSettings(StateSettings, TenantsSettings):
+class WorkerSettings(StateSettings):
     """Settings of `python -m processors worker`."""
 
     worker_host: str = Field("127.0.0.1", description="address of the worker's health and metrics")

@@ -68,7 +68,7 @@ def _resolve_secret(value: Any) -> Any:
 
 
 TopicArn = Annotated[str, AfterValidator(_topic_arn)]
-Secret = Annotated[str, BeforeValidator(_resolve_secret), Field(min_length=1)]
+Secret = Annotated[str, Field(min_length=1), BeforeValidator(_resolve_secret)]
 
 
 class _Table(BaseModel):
@@ -79,7 +79,7 @@ class ApiKey(_Table):
     """A key: only the hash of it is known. `name` tells in logs and the audit log which one was used."""
 
     name: str = Field(min_length=1)
-    sha256: Annotated[str, BeforeValidator(_resolve_secret), Field(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$"), BeforeValidator(_resolve_secret)]
     scopes: list[Scope] = Field(min_length=1)
 
 

@@ -18,7 +18,9 @@ from deploy.local.endpoints import Endpoints
 from deploy.local.kafka import EmbeddedKafka
 from deploy.local.parts import Part, Printer
 from deploy.local.process import ROOT, die_with_parent, free_port, http_status, is_free
+from runtime.tenants_file import read_tenants
 from schemas.settings import LocalSettings
+from schemas.tenants import TenantsFault
 
 PREPARE_S = 120
 """How long the servers may take to come up the first time, on a slow machine."""
@@ -139,7 +141,7 @@ class Supervisor:
 
     def _reload(self) -> None:
         """SIGHUP: whoever reads the tenants file reads it again."""
-        for name in ("ingest", "worker", "query"):
+        for name in ("ingest", "query"):
             self._parts[name].signal(signal.SIGHUP)
 
     async def _stop_when_orphaned(self) -> None:
@@ -244,7 +246,7 @@ class Supervisor:
     async def _stop_all(self) -> None:
         """First who takes, then who works it off, then the servers: nothing that was taken is in the way of an end."""
         self._say("stopping")
-        for names in (("ingest", "query"), ("worker",), ("sink",), ("clickhouse", "kafka")):
+        for names in (("ingest", "query"), ("worker", "sink"), ("clickhouse", "kafka")):
             await asyncio.gather(*(self._parts[name].stop() for name in names if name in self._parts))
         for task in self._tasks.values():
             with suppress(TimeoutError, asyncio.CancelledError):
@@ -264,7 +266,13 @@ async def supervise(settings: LocalSettings) -> int:
     """One run; its exit status."""
     try:
         with alone_on(settings.home.resolve()):
+            if settings.tenants:
+                read_tenants(settings.tenants)  # a fault is told at once, not once the servers are up
             return await Supervisor(settings).run()
     except CannotStart as reason:
         print(f"make run: {reason}", file=sys.stderr)
+        return 1
+    except TenantsFault as refused:
+        for fault in refused.faults:
+            print(f"make run: {settings.tenants}: {fault}", file=sys.stderr)
         return 1

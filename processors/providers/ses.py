@@ -24,7 +24,7 @@ from processors.providers.reading import (
     text,
     told_time,
 )
-from processors.providers.ses_mail import NOBODY, Mail, Place, read_mail
+from processors.providers.ses_mail import NOBODY, Mail, Place, read_mail, readable_address
 from schemas.envelope import Envelope
 from schemas.events import Event
 from schemas.message_ids import load_json
@@ -114,12 +114,11 @@ def _each(mail: Mail, entries: object, make: Callable[[Place, dict[str, Any]], E
     events: dict[str, Event] = {}
     unreadable = 0
     for entry in found:
-        address = entry.get("emailAddress") if isinstance(entry, dict) else entry
-        given = text(address) if isinstance(address, str) and len(address) <= NAME_LIMIT else None
-        if given is None:
+        address = readable_address(entry.get("emailAddress") if isinstance(entry, dict) else entry)
+        if address is None:
             unreadable += 1
             continue
-        event = make(mail.place(given), table(entry))
+        event = make(mail.place(address), table(entry))
         events.setdefault(event.event_id, event)
     if not events:
         return Incomprehensible("no_recipients", "expected at least one recipient with an address")
@@ -197,7 +196,8 @@ def _complaint(mail: Mail, part: dict[str, Any]) -> Read:
 
     several = listed(part.get("complainedRecipients"))
     read = _each(mail, several, make)
-    if len(several) < 2 or isinstance(read, Incomprehensible):
+    # Who is on SES's own list is known of each of them: nothing was sent, and nobody had to be guessed.
+    if isinstance(read, Incomprehensible) or len(read) < 2 or outcome is Outcome.INVALID:
         return read
     suspects = sorted(event.recipient or event.reported_recipient or "" for event in read)
     return [mail.event(outcome, NOBODY, at, detail | {"listed": len(several)}, *suspects)]

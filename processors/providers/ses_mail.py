@@ -52,13 +52,12 @@ class Mail:
     only: Place | None
     descriptors: Descriptors
 
-    def place(self, reported: str) -> Place:
-        """Whom a report about `reported` is about.
+    def place(self, address: str) -> Place:
+        """Whom a report about a normalised address is about.
 
         It may be where the mail was forwarded to: with one destination that one is meant; with several nobody can
         say, and an outsider's standing must not be touched.
         """
-        address = normalise_email(reported)
         if found := self.places.get(address):
             return found
         if self.only:
@@ -133,7 +132,7 @@ def read_mail(envelope: Envelope, tenant: str, mail: dict[str, Any]) -> Mail | I
         return Incomprehensible(
             "no_destination", "expected mail.destination to list the message's recipients"
         )
-    unreadable = any(_address(given) is None for given in destination)
+    unreadable = any(readable_address(given) is None for given in destination)
     return Mail(
         envelope,
         tenant,
@@ -145,8 +144,8 @@ def read_mail(envelope: Envelope, tenant: str, mail: dict[str, Any]) -> Mail | I
     )
 
 
-def _address(given: object) -> str | None:
-    """The normalised address of a text that could be one."""
+def readable_address(given: object) -> str | None:
+    """The normalised address of a text that could be one; None of anything else."""
     if not isinstance(given, str) or len(given) > NAME_LIMIT:
         return None
     return normalise_email(given) or None
@@ -154,7 +153,7 @@ def _address(given: object) -> str | None:
 
 def _places(destination: list[Any]) -> Iterator[tuple[str, Place]]:
     for given in destination:
-        if address := _address(given):
+        if address := readable_address(given):
             yield address, Place(address, given)
 
 
@@ -182,6 +181,8 @@ def _descriptors(mail: dict[str, Any]) -> Descriptors:
 def _tag(tags: dict[str, Any], name: str) -> str | None:
     """The first value of a tag that says something; SES maps a name to a list of values."""
     values = tags.get(name)
+    if values is None:
+        return None
     if isinstance(values, list):
         return next((said for value in values if (said := text(value, NAME_LIMIT))), None)
     return text(values, NAME_LIMIT)

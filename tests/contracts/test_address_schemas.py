@@ -16,7 +16,8 @@ from schemas.customers import KINDS
 from schemas.standing import Reason, Standing
 from tests.addresses import MARKING, mark, reset, sent_at, soft
 from tests.cases import Case, cases
-from tests.contracts.test_schemas import faults, ids, schema
+from tests.contract import faults, schema
+from tests.contracts.test_schemas import ids
 
 
 def told(case: Case) -> Told:

@@ -15,24 +15,10 @@ from schemas.events import Event
 from schemas.status import COUNTS, Outcome, Status
 from schemas.topics import CHANGELOGS, TOPICS
 from tests.cases import Case, cases, outcome_of
+from tests.contract import SCHEMAS, faults, schema
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
 CONTRACTS = [topic.name for topic in TOPICS if topic not in CHANGELOGS]
 EXAMPLES = sorted(SCHEMAS.glob("examples/*/*.json"))
-
-
-def schema(topic: str) -> dict[str, Any]:
-    document: dict[str, Any] = orjson.loads((SCHEMAS / "json" / topic / "v1.schema.json").read_bytes())
-    return document
-
-
-def faults(topic: str, value: bytes) -> list[str]:
-    """Where a value leaves its contract; one that lacks a member or has one that the contract does not name, too."""
-    contract, document = schema(topic), orjson.loads(value)
-    found = [error.message for error in Draft202012Validator(contract).iter_errors(document)]
-    if set(document) != set(contract["properties"]):
-        found.append(f"members {set(document) ^ set(contract['properties'])} are not in both")
-    return found
 
 
 def ids(items: list[Any]) -> list[str]:

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pytest
 import pytest_asyncio
 from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 from clickhouse_connect.driver.external import ExternalData
-from clickhouse_connect.driver.httpclient import HttpClient
 
 from deploy.local.clickhouse import EmbeddedClickHouse
 
@@ -25,7 +25,7 @@ SLOW = "SELECT sum(sipHash64(number)) FROM numbers(100000000000) SETTINGS max_th
 
 
 @pytest.fixture
-def client(clickhouse_server: EmbeddedClickHouse) -> Iterator[HttpClient]:
+def client(clickhouse_server: EmbeddedClickHouse) -> Iterator[Client]:
     client = clickhouse_connect.get_client(host="127.0.0.1", port=clickhouse_server.port)
     yield client
     client.close()
@@ -47,7 +47,7 @@ async def http(clickhouse_server: EmbeddedClickHouse) -> AsyncIterator[aiohttp.C
 
 
 @pytest.fixture
-def table(client: HttpClient, request: pytest.FixtureRequest) -> Iterator[str]:
+def table(client: Client, request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty table `(a UInt64, s String, at DateTime64(3))`."""
     name = f"t_{abs(hash(request.node.nodeid)) % 10**9}"
     client.command(
@@ -68,7 +68,7 @@ AT = datetime(2026, 11, 22, 9, 28, 17, 123000)
 ROWS = [[number, f"it's\t{number}\\n ü", AT] for number in range(1000)]
 
 
-def test_rows_come_back_as_they_were_inserted(client: HttpClient, table: str) -> None:
+def test_rows_come_back_as_they_were_inserted(client: Client, table: str) -> None:
     summary = client.insert(table, ROWS, column_names=["a", "s", "at"])
     assert summary.written_rows == 1000
     found = client.query(f"SELECT * FROM {table} ORDER BY a").result_rows
@@ -87,7 +87,7 @@ def test_compressed_inserts_are_understood(
     client.close()
 
 
-def test_arrow_tables_go_in_and_come_out(client: HttpClient, table: str) -> None:
+def test_arrow_tables_go_in_and_come_out(client: Client, table: str) -> None:
     arrow = pa.table(
         {"a": pa.array([1, 2], pa.uint64()), "s": ["x", "y"], "at": pa.array([AT, AT], pa.timestamp("ms"))}
     )
@@ -95,7 +95,7 @@ def test_arrow_tables_go_in_and_come_out(client: HttpClient, table: str) -> None
     assert client.query_arrow(f"SELECT a FROM {table} ORDER BY a")["a"].to_pylist() == [1, 2]
 
 
-def test_parquet_is_a_whole_file(client: HttpClient, table: str) -> None:
+def test_parquet_is_a_whole_file(client: Client, table: str) -> None:
     client.insert(table, ROWS, column_names=["a", "s", "at"])
     raw = client.raw_query(f"SELECT a, s FROM {table} ORDER BY a", fmt="Parquet")
     assert raw[:4] == raw[-4:] == b"PAR1"
@@ -119,7 +119,7 @@ def test_parquet_is_a_whole_file(client: HttpClient, table: str) -> None:
         "; DROP TABLE x",
     ],
 )
-def test_bound_parameters_arrive_as_they_are(client: HttpClient, value: str) -> None:
+def test_bound_parameters_arrive_as_they_are(client: Client, value: str) -> None:
     assert client.query("SELECT {v:String} AS v", parameters={"v": value}).result_rows == [(value,)]
     assert client.query("SELECT {v:Array(String)} AS v", parameters={"v": [value, "b"]}).result_rows == [
         ([value, "b"],)
@@ -136,14 +136,14 @@ def test_parameters_may_come_as_a_form(clickhouse_server: EmbeddedClickHouse) ->
     client.close()
 
 
-def test_external_data_is_a_table_of_that_query_alone(client: HttpClient) -> None:
+def test_external_data_is_a_table_of_that_query_alone(client: Client) -> None:
     data = ExternalData(file_name="ext.csv", data=b"1,a\n2,b\n", fmt="CSV", structure="n UInt8, s String")
     assert client.query("SELECT sum(n), max(s) FROM ext", external_data=data).result_rows == [(3, "b")]
     with pytest.raises(DatabaseError, match="ext"):
         client.query("SELECT * FROM ext")
 
 
-def test_commands_answer_values_and_settings_hold_for_their_request_alone(client: HttpClient) -> None:
+def test_commands_answer_values_and_settings_hold_for_their_request_alone(client: Client) -> None:
     assert client.command("SELECT 1") == 1
     assert client.command("SELECT getSetting('max_threads')", settings={"max_threads": 1}) == 1
     client.command("SET max_threads = 1")
@@ -153,7 +153,7 @@ def test_commands_answer_values_and_settings_hold_for_their_request_alone(client
 
 
 def test_the_database_is_that_of_the_client(
-    client: HttpClient, clickhouse_server: EmbeddedClickHouse
+    client: Client, clickhouse_server: EmbeddedClickHouse
 ) -> None:
     client.command("CREATE DATABASE IF NOT EXISTS `od``d`")
     other = clickhouse_connect.get_client(host="127.0.0.1", port=clickhouse_server.port, database="od`d")
@@ -161,7 +161,7 @@ def test_the_database_is_that_of_the_client(
     other.close()
 
 
-def test_errors_carry_clickhouse_s_number_and_leave_the_server_well(client: HttpClient) -> None:
+def test_errors_carry_clickhouse_s_number_and_leave_the_server_well(client: Client) -> None:
     for statement, code in (
         ("SELECT * FROM nope", 60),
         ("SELEKT", 62),
@@ -174,7 +174,7 @@ def test_errors_carry_clickhouse_s_number_and_leave_the_server_well(client: Http
     assert client.command("SELECT 1") == 1
 
 
-def test_a_faulty_row_refuses_its_whole_insert(client: HttpClient, table: str) -> None:
+def test_a_faulty_row_refuses_its_whole_insert(client: Client, table: str) -> None:
     lines = [b'{"a": %d, "s": "x"}' % number for number in range(5000)]
     lines[4000] = b'{"a": "quark"}'
     with pytest.raises(DatabaseError) as caught:
@@ -183,26 +183,26 @@ def test_a_faulty_row_refuses_its_whole_insert(client: HttpClient, table: str) -
     assert client.command(f"SELECT count() FROM {table}") == 0
 
 
-def test_large_results_stream_in_blocks(client: HttpClient) -> None:
+def test_large_results_stream_in_blocks(client: Client) -> None:
     with client.query_row_block_stream("SELECT number FROM numbers(2000000)") as blocks:
         sizes = [len(block) for block in blocks]
     assert sum(sizes) == 2_000_000 and len(sizes) > 10
 
 
-def test_a_named_format_has_its_names_once_however_large_it_is(client: HttpClient) -> None:
+def test_a_named_format_has_its_names_once_however_large_it_is(client: Client) -> None:
     lines = client.raw_query("SELECT number AS n FROM numbers(1000000)", fmt="CSVWithNames").split(b"\n")
     assert lines[0] == b'"n"' and lines[-2] == b"999999" and len(lines) == 1_000_002
     assert client.raw_query("SELECT 1 AS n WHERE 0", fmt="CSVWithNames") == b'"n"\n'
 
 
-def test_an_error_in_the_middle_of_a_stream_is_an_error_at_its_reader(client: HttpClient) -> None:
+def test_an_error_in_the_middle_of_a_stream_is_an_error_at_its_reader(client: Client) -> None:
     failing = "SELECT number, throwIf(number = 3000000, 'boo') FROM numbers(5000000)"
     with pytest.raises(StreamFailureError, match="boo"), client.query_row_block_stream(failing) as blocks:
         for _ in blocks:
             pass
 
 
-def test_an_empty_result_is_no_rows(client: HttpClient) -> None:
+def test_an_empty_result_is_no_rows(client: Client) -> None:
     assert client.query("SELECT 1 AS one WHERE 0").result_rows == []
     assert client.query("SELECT 1 AS one LIMIT 0").column_names == ("one",)
 
@@ -279,7 +279,7 @@ async def test_plain_http_has_every_way_of_saying_it(http: aiohttp.ClientSession
 
 
 async def test_plain_http_inserts_with_data_behind_the_statement_or_apart_from_it(
-    http: aiohttp.ClientSession, client: HttpClient, table: str
+    http: aiohttp.ClientSession, client: Client, table: str
 ) -> None:
     bodies: list[tuple[str, bytes, dict[str, str]]] = [
         (f"INSERT INTO {table} (a) FORMAT JSONEachRow", b'{"a": 1}', {}),

@@ -10,6 +10,7 @@ from processors.status import published
 from schemas.envelope import Envelope
 from schemas.times import EARLIEST, LATEST
 from tests.cases import RECEIVED_AT, ses, twilio
+from tests.contract import faults
 from tests.strategies import ANY_JSON, damaged_ses, damaged_twilio
 
 
@@ -23,10 +24,9 @@ def check(envelope: Envelope) -> None:
     for event in read:
         assert len(event.to_json()) < 256 * 1024
         assert EARLIEST < event.at < LATEST
-        assert event.recipient != ""
+        assert faults("waybill-events", event.to_json()) == []
         if folds(event):
-            facts = fold(None, event, 1)
-            assert orjson.loads(published(facts))["message_id"] == event.message_id
+            assert faults("waybill-message-status", published(fold(None, event, 1))) == []
 
 
 @given(damaged_ses())

@@ -10,7 +10,8 @@ from tests.system.stack import Stack
 from tests.system.tenants import ACME, BETA, DELTA, FIRST, tenants_file
 from tests.system.waiting import eventually
 
-READERS = ("ingest", "query", "worker")
+READERS = ("ingest", "query")
+OTHERS = ("worker", "sink")
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,7 @@ def test_a_tenant_that_joins_is_served_after_sighup_and_one_that_left_is_not(sta
     assert [stack.part(name).pid for name in READERS] == pids
 
 
-def test_sighup_to_the_supervisor_reaches_every_part(stack: Stack) -> None:
+def test_sighup_to_the_supervisor_reaches_who_reads_the_file(stack: Stack) -> None:
     stack.tenants_file.write_text(tenants_file(*FIRST, DELTA))
     stack.process.send_signal(signal.SIGHUP)
     eventually(lambda: stack.ses(p.send(_mail()), DELTA).status == 200, 10, "the new tenant taken by ingest")
@@ -86,3 +87,13 @@ def test_a_faulty_file_is_refused_whole_and_the_old_one_stays_in_force(stack: St
     assert stack.ses(p.send(_mail()), BETA).status == 200
     assert stack.ses(p.send(_mail()), DELTA).status == 404
     assert stack.ask("/v1/messages", BETA.key).status == 200
+
+
+def test_sighup_to_a_part_that_reads_no_tenants_file_does_not_end_it(stack: Stack) -> None:
+    processes = [stack.part(name) for name in OTHERS]
+    for process in processes:
+        process.send_signal(signal.SIGHUP)
+    m = _mail()
+    stack.accept(p.send(m))
+    stack.until_events(m["messageId"], 1)
+    assert [stack.part(name).pid for name in OTHERS] == [process.pid for process in processes]

@@ -228,3 +228,37 @@ def test_the_senders_own_parameters_come_from_the_query_and_not_from_the_body() 
     )
     said = event.descriptors
     assert (said.campaign, said.customer, said.document, said.category) == ("a b", None, "ü", None)
+
+
+def test_an_empty_address_in_a_report_is_nobodys_and_nothing() -> None:
+    whole = payload("ses", "bounce-permanent-general")
+    whole["bounce"]["bouncedRecipients"] = [{"emailAddress": "<>"}]
+    assert refused(ses(whole)) == "no_recipients"
+
+
+def test_a_complaint_that_lists_one_person_twice_is_that_persons() -> None:
+    whole = payload("ses", "complaint-of-one-of-several")
+    whole["complaint"]["complainedRecipients"] = [
+        {"emailAddress": "bob@example.net"},
+        {"emailAddress": "Bob@example.net"},
+    ]
+    (event,) = events_of(ses(whole))
+    assert event.recipient == "bob@example.net"
+
+
+def test_a_complaint_of_which_one_of_two_cannot_be_read_is_nobodys() -> None:
+    whole = payload("ses", "complaint-of-one-of-several")
+    whole["complaint"]["complainedRecipients"] = [{"emailAddress": "bob@example.net"}, {"emailAddress": None}]
+    (event,) = events_of(ses(whole))
+    assert (event.recipient, event.outcome) == (None, Outcome.COMPLAINED)
+
+
+def test_complaints_at_one_moment_about_different_people_are_two() -> None:
+    def complaint(*people: str) -> str:
+        whole = payload("ses", "complaint-of-somebody-at-the-domain")
+        whole["complaint"]["complainedRecipients"] = [{"emailAddress": person} for person in people]
+        (event,) = events_of(ses(whole))
+        return event.event_id
+
+    assert complaint("ann@example.org", "cy@example.org") == complaint("cy@example.org", "ann@example.org")
+    assert complaint("ann@example.org", "cy@example.org") != complaint("ann@example.org", "bob@example.net")

@@ -144,6 +144,15 @@ def test_who_did_not_complain_is_not_said_to_have_complained() -> None:
     assert said[None]["status"] == "complained"
 
 
+def test_several_on_the_providers_suppression_list_are_each_invalid() -> None:
+    listed = mail_event("complaint-of-somebody-at-the-domain", complaintSubType="OnAccountSuppressionList")
+    told = payload("ses", "complaint-of-somebody-at-the-domain")["complaint"]["complainedRecipients"]
+    assert {(event.recipient, event.outcome) for event in events_of(listed)} == {
+        (entry["emailAddress"], Outcome.INVALID) for entry in told
+    }
+    assert len(told) > 1
+
+
 def test_an_outsiders_bounce_touches_no_recipient_of_several() -> None:
     said = statuses(mail_event("send-to-several"), mail_event("bounce-of-an-outsider-of-several"))
     assert {row["status"] for to, row in said.items() if to} == {"sent"}
