@@ -9,10 +9,13 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from processors.ownership import now_s
-from schemas.topics import RECEIPTS
+from schemas.topics import ADDRESS_ACTIVITY, RECEIPTS
 
 FAUST_LOG = logging.getLogger("faust")
 """Where Faust's services log, those that are subclassed here as well."""
+
+SOURCES = frozenset({RECEIPTS.name, ADDRESS_ACTIVITY.name})
+"""Topics that agents take records of; the other ones that are consumed are changelogs."""
 
 FETCH_WAIT_MS = 100
 """aiokafka has one fetch under way per broker, for the partitions that it holds no data of. With Faust's 1,500 ms a
@@ -84,7 +87,7 @@ class Consumer(driver.Consumer):
 
     Faust resumes the source partitions before it seeks them to what was committed, empties the agent's queue after
     that, and does not seek at all where nothing was committed: records that come in between are passed over. Here the
-    receipts stay paused until Faust is through with a rebalance, then are sought and resumed (`begin_receipts`).
+    sources stay paused until Faust is through with a rebalance, then are sought and resumed (`begin_sources`).
     """
 
     logger = FAUST_LOG
@@ -100,17 +103,17 @@ class Consumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
-        """Resumes the changelog's partitions; the receipts have to wait."""
-        super().resume_partitions({tp for tp in tps if tp.topic != RECEIPTS.name})
+        """Resumes the changelogs' partitions; the sources have to wait."""
+        super().resume_partitions({tp for tp in tps if tp.topic not in SOURCES})
 
-    async def begin_receipts(self) -> set[TP]:
-        """Starts to take receipts where the last owner left off; their partitions."""
-        receipts = {tp for tp in self.assignment() if tp.topic == RECEIPTS.name}
-        for tp, committed in (await self._thread.seek_to_next(receipts)).items():
+    async def begin_sources(self) -> set[TP]:
+        """Starts to take records where the last owner left off; their partitions."""
+        sources = {tp for tp in self.assignment() if tp.topic in SOURCES}
+        for tp, committed in (await self._thread.seek_to_next(sources)).items():
             self._committed_offset[tp] = committed
             self._read_offset[tp] = committed
-        super().resume_partitions(receipts)
-        return receipts
+        super().resume_partitions(sources)
+        return sources
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         # Faust counts the record after the gap as part of it, and so as acknowledged.

@@ -130,7 +130,7 @@ class Tracker:
                 understood.late += 1
                 event = replace(event, late=True)
             message = message_key(event.tenant, event.message_id)
-            understood.events.append((message.encode(), _fitting(event.to_json())))
+            understood.events.append((message.encode(), fitting(event.to_json())))
             understood.outcomes.append(event.outcome)
             if not late and folds(event):
                 key = f"{message}/{key_part(event.recipient or '')}"
@@ -138,7 +138,7 @@ class Tracker:
         understood.activity = [self._placed(one) for one in activity]
         for customer in told.customers:
             key = customer_key(customer.tenant, customer.customer)
-            understood.customers.append((key.encode(), _fitting(customer.to_json(revision))))
+            understood.customers.append((key.encode(), fitting(customer.to_json(revision))))
         for note in told.notes:
             understood.notes.append((key_part(note.tenant).encode(), note.to_json()))
         return understood
@@ -146,7 +146,7 @@ class Tracker:
     def _placed(self, activity: Activity) -> tuple[int, bytes]:
         """The partition of the address, and the line to be written to it."""
         key = address_key(activity.tenant, activity.channel, activity.address)
-        return partition_of(key, self._partitions), _fitting(activity.to_line())
+        return partition_of(key, self._partitions), fitting(activity.to_line())
 
     def _fold(
         self, written: Written, understood: list[_Understood], place: Place, now: int, read: ReadFacts
@@ -174,7 +174,7 @@ class Tracker:
             written.late += one.late
         for key, known in facts.items():
             try:
-                encoded, status = _fitting(known.encode()), _fitting(published(known))
+                encoded, status = fitting(known.encode()), fitting(published(known))
                 verdict = verdict_of(known, (event for _, event in touched_by[key]))
                 placed = self._placed(verdict) if verdict else None
             except Exception as error:
@@ -201,7 +201,8 @@ def _fold_one(
     return touched
 
 
-def _fitting(value: bytes) -> bytes:
+def fitting(value: bytes) -> bytes:
+    """The value, where a record can take it. Raises TooLargeError."""
     if len(value) > _LARGEST_VALUE:
         raise TooLargeError(f"{len(value)} bytes do not fit into a record")
     return value

@@ -45,6 +45,9 @@ LATE_EVENTS = Counter(
 DEAD_LETTERS = Counter(
     "waybill_dead_letters", "Dead letters written, by stage and reason", ["stage", "reason"]
 )
+ACTIVITY = Counter(
+    "waybill_worker_activity", "Address activity folded into standings and consents, by kind", ["kind"]
+)
 FLUSH_SECONDS = Histogram(
     "waybill_worker_flush_seconds",
     "Time until a record's outputs and changelog were delivered",
@@ -52,7 +55,9 @@ FLUSH_SECONDS = Histogram(
 )
 RECORDS_IN_FLIGHT = Gauge("waybill_worker_records_in_flight", "Records folded and not yet acknowledged")
 WORKER_LAG = Gauge(
-    "waybill_worker_lag_records", "Records of receipts that are not yet acknowledged", ["partition"]
+    "waybill_worker_lag_records",
+    "Records of receipts and of address activity that are not yet acknowledged",
+    ["topic", "partition"],
 )
 UNREADABLE_FACTS = Counter(
     "waybill_worker_unreadable_facts", "Stored facts or changelog entries that could not be read"

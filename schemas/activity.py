@@ -83,12 +83,17 @@ class Activity:
     receipt_id: str
     what: Verdict | Mark | ConsentChange | Reset
 
+    @property
+    def kind(self) -> str:
+        """What it is, in a word."""
+        return _KINDS[type(self.what)]
+
     def to_line(self) -> bytes:
         """One JSON line without its newline: schemas/json/waybill-address-activity/v1.schema.json."""
         return orjson.dumps(
             {
                 "schema": SCHEMA,
-                "kind": _KINDS[type(self.what)],
+                "kind": self.kind,
                 "tenant": self.tenant,
                 "channel": self.channel,
                 "address": self.address,

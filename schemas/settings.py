@@ -123,7 +123,7 @@ class StateSettings(KafkaSettings):
     )
 
 
-class WorkerSettings(StateSettings):
+class WorkerSettings(StateSettings, TenantsSettings):
     """Settings of `python -m processors worker`."""
 
     worker_host: str = Field("127.0.0.1", description="address of the worker's health and metrics")
