@@ -4,6 +4,7 @@ Every other part uses the one HTTP client of production. Tests and the bench sta
 `with EmbeddedClickHouse(folder) as clickhouse:`; it runs as `python -m deploy.local.clickhouse --data FOLDER --port PORT`.
 """
 
+import os
 import sys
 
 from deploy.local.process import EmbeddedServer, http_status
@@ -28,6 +29,8 @@ class EmbeddedClickHouse(EmbeddedServer):
 
 
 if __name__ == "__main__":
+    # As servers have it: what a query answers must not depend on where the laptop is.
+    os.environ["TZ"] = "UTC"
     # Here, since the engine takes 300 MB that whoever only starts it need not have.
     from deploy.local.clickhouse_server import main
 

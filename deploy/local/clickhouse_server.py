@@ -34,6 +34,9 @@ LARGEST_BODY = 512 * 1024 * 1024
 AT_ONCE = 8
 """Reading statements, and as many writing ones, that run at the same time; others wait for their turn."""
 
+LAST_MOMENT_S = 1.0
+"""What runs when the server is told to stop has this long to end."""
+
 _ENGINE = web.AppKey("engine", Engine)
 _READING = web.AppKey("reading", ThreadPoolExecutor)
 _WRITING = web.AppKey("writing", ThreadPoolExecutor)
@@ -251,7 +254,11 @@ async def serve(engine: Engine, port: int) -> None:
     # The body's encodings are more than aiohttp knows; a client that hangs up cancels its statement.
     runner = await start_site(app, "127.0.0.1", port, auto_decompress=False, handler_cancellation=True)
     await stop.wait()
-    await runner.cleanup()
+    cleanup = asyncio.create_task(runner.cleanup())
+    # What is nearly done may end; nobody waits for the rest, least of all on the threads below.
+    await asyncio.wait({cleanup}, timeout=LAST_MOMENT_S)
+    await _on(app[_CONTROL], engine.kill)
+    await cleanup
     for pool in (app[_READING], app[_WRITING], app[_CONTROL]):
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -93,10 +93,11 @@ class Engine:
         """A connection with the request's database, settings and external tables. Raises EngineError."""
         return Session(chdb.connect(self._path), request)
 
-    def kill(self, session: "Session") -> None:
-        """Cancels what a session is running; returns at once."""
-        with suppress(Exception):
-            self._keeper.query(f"KILL QUERY WHERE Settings['log_comment'] = '{session.id}' ASYNC", "Null")
+    def kill(self, session: "Session | None" = None) -> None:
+        """Cancels what a session is running, or what all are; returns at once."""
+        which = "1" if session is None else f"Settings['log_comment'] = '{session.id}'"
+        with suppress(Exception), chdb.connect(self._path) as connection:
+            connection.query(f"KILL QUERY WHERE {which} ASYNC", "Null")
 
     def close(self) -> None:
         """Closes the engine, once no session is open."""

@@ -18,9 +18,12 @@ STEADY_S = 20.0
 """A part that ran this long has its pauses start from the shortest again."""
 
 CHECK_EVERY_S = 2.0
+STARTING_S = 120.0
+"""A part that has not answered by then, on however slow a machine, is killed and started again."""
+
 HUNG_S = 40.0
-"""A part that answers nothing for this long is killed. Longer than any freeze it survives by itself: a worker that was
-paused past its session timeout leaves its group on waking, and must have the time to."""
+"""A part that has answered and then answers nothing for this long is killed. Longer than any freeze it survives by
+itself: a worker that was paused past its session timeout leaves its group on waking, and must have the time to."""
 
 _LONGEST_LINE = 16 * 1024
 _COLOURS = (36, 33, 32, 35, 34, 31, 96)
@@ -167,13 +170,13 @@ class Part:
             self.printer.line(self.name, rest.decode(errors="replace"))
 
     async def _watch(self) -> None:
-        """Kills it when it has not answered for HUNG_S."""
-        silent_since = time.monotonic()
+        """Kills it when it has not answered for too long."""
+        silent_since, patience = time.monotonic(), STARTING_S
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             if await asyncio.to_thread(self.answers):
-                silent_since = time.monotonic()
-            elif time.monotonic() - silent_since > HUNG_S:
-                self.say(f"has not answered for {HUNG_S:g} s, killed")
+                silent_since, patience = time.monotonic(), HUNG_S
+            elif time.monotonic() - silent_since > patience:
+                self.say(f"has not answered for {patience:g} s, killed")
                 self.kill()
                 return

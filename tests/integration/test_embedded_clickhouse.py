@@ -152,9 +152,7 @@ def test_commands_answer_values_and_settings_hold_for_their_request_alone(client
     assert client.command("SELECT currentDatabase()") == "default"
 
 
-def test_the_database_is_that_of_the_client(
-    client: Client, clickhouse_server: EmbeddedClickHouse
-) -> None:
+def test_the_database_is_that_of_the_client(client: Client, clickhouse_server: EmbeddedClickHouse) -> None:
     client.command("CREATE DATABASE IF NOT EXISTS `od``d`")
     other = clickhouse_connect.get_client(host="127.0.0.1", port=clickhouse_server.port, database="od`d")
     assert other.command("SELECT currentDatabase()") == "od`d"
@@ -296,6 +294,30 @@ async def test_plain_http_inserts_with_data_behind_the_statement_or_apart_from_i
         async with http.post("/", params={"query": query}, data=body, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
     assert client.query(f"SELECT a FROM {table} ORDER BY a").result_columns == [[1, 2, 3, 4, 5]]
+
+
+async def test_it_stops_at_once_though_a_query_is_running(tmp_path: Path) -> None:
+    with EmbeddedClickHouse(tmp_path) as server:
+        async with aiohttp.ClientSession(server.url) as session:
+            task = asyncio.create_task(session.post("/", data=SLOW))
+
+            async def is_running() -> bool:
+                async with session.post("/", data="SELECT count() FROM system.processes") as answer:
+                    return (await answer.text()).strip() == "2"
+
+            await until(is_running)
+            begun = time.monotonic()
+            await asyncio.to_thread(server.stop)
+            assert time.monotonic() - begun < 10
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def test_times_are_utc_wherever_the_machine_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    with EmbeddedClickHouse(tmp_path) as server:
+        client = clickhouse_connect.get_client(host="127.0.0.1", port=server.port)
+        assert client.command("SELECT timezone()") == "UTC"
+        client.close()
 
 
 def test_it_keeps_everything_through_a_kill_and_a_stop(tmp_path: Path) -> None:

@@ -19,10 +19,12 @@ from tests.integration.worker_stage import (
     SENT_AT,
     WorkerProcess,
     assert_statuses_become,
+    committed_offsets,
     event_ids,
     eventually,
     expected_statuses,
     mailing,
+    partition_of,
     put,
     reading,
     records_of,
@@ -116,6 +118,38 @@ async def test_revisions_never_fall_behind_what_was_published_before_a_crash(
         await reader.read()
     filed = {(value["message_id"], value["recipient"], value["filed_at"]) for value in reader.values}
     assert len(filed) == len(expected), "filed_at of a key has changed"
+
+
+RAISES_ON_POISON = """
+from processors.tracking import Tracker
+track = Tracker.track
+def raising(self, value, **where):
+    if b"poison-for-the-worker" in value:
+        raise RuntimeError("not foreseen")
+    return track(self, value, **where)
+Tracker.track = raising
+"""
+
+
+async def test_an_error_in_the_agent_commits_nothing_past_the_record_that_raised(
+    bootstrap: str, start: StartWorker, tenant: str
+) -> None:
+    mails = [ses_mail(f"m{place}", ["ann@example.org"]) for place in range(60)]
+    mails[30]["tags"]["campaign"] = ["poison-for-the-worker"]
+    records = list(
+        records_of(
+            (ses_envelope(tenant, ses_event("Open", mail, SENT_AT), 1) for mail in mails), per_record=1
+        )
+    )
+    poisoned = partition_of(tenant, "m30")
+    earlier = [partition for partition, value in records[:30]].count(poisoned)
+    worker = await start(sabotage=RAISES_ON_POISON).ready()
+    before = (await committed_offsets(bootstrap)).get(poisoned, 0)
+    await put(bootstrap, records)
+    assert await worker.ended(20) == 70
+    assert (await committed_offsets(bootstrap)).get(poisoned, 0) <= before + earlier
+    await start().ready()
+    await assert_statuses_become(bootstrap, tenant, expected_statuses(records))
 
 
 async def test_a_lost_disk_is_restored_from_the_changelog(
@@ -223,13 +257,11 @@ async def test_the_broker_killed_and_restarted_under_load_costs_nothing(
 ) -> None:
     records = list(records_of(mailing(tenant, 2000)))
     worker = await start().ready()
-    half = len(records) // 2
-    feeding = asyncio.create_task(put(bootstrap, records[:half], pause_s=0.004))
-    await asyncio.wait({feeding}, timeout=1.0)
-    await feeding
+    feeding = asyncio.create_task(put(bootstrap, records, pause_s=0.004))
+    await asyncio.wait({feeding}, timeout=1.5)
     await asyncio.to_thread(broker.kill)
     await asyncio.to_thread(broker.start)
-    await put(bootstrap, records[half:])
+    await feeding
     await assert_statuses_become(bootstrap, tenant, expected_statuses(records), 90)
     assert worker.status is None, worker.said()[-1500:]
 

@@ -18,11 +18,12 @@ from deploy.local.process import ROOT, die_with_parent, free_port, http_status
 from processors.facts import MessageFacts, fold, folds
 from processors.providers import Incomprehensible, adapt
 from processors.status import published
-from runtime.kafka import open_consumer, open_producer
+from runtime.kafka import open_admin, open_consumer, open_producer
 from schemas.envelope import Envelope, parse_line
 from schemas.times import format_time
 from schemas.topics import (
     EVENTS,
+    FAUST_APP,
     MESSAGE_STATUS,
     RECEIPTS,
     Topic,
@@ -265,6 +266,17 @@ async def assert_statuses_become(
             ) from None
 
 
+async def committed_offsets(bootstrap: str) -> dict[int, int]:
+    """Where the worker's group goes on reading, by partition of the receipts; none where nothing was committed."""
+    admin = open_admin(bootstrap, "test-offsets")
+    await admin.start()
+    try:
+        offsets = await admin.list_consumer_group_offsets(FAUST_APP)
+    finally:
+        await admin.close()
+    return {place.partition: one.offset for place, one in offsets.items() if place.topic == RECEIPTS.name}
+
+
 async def event_ids(bootstrap: str, tenant: str) -> set[str]:
     """The identities of all events published for a tenant until now."""
     async with reading(bootstrap, EVENTS, tenant) as reader:
@@ -275,7 +287,10 @@ async def event_ids(bootstrap: str, tenant: str) -> set[str]:
 class WorkerProcess:
     """A real `python -m processors worker`."""
 
-    def __init__(self, bootstrap: str, data: Path, instance: str = "w1", **settings: str) -> None:
+    def __init__(
+        self, bootstrap: str, data: Path, instance: str = "w1", *, sabotage: str = "", **settings: str
+    ) -> None:
+        """`sabotage` is Python that runs in the process before the worker does."""
         self.port = free_port()
         self.log = data.with_suffix(".log")
         self._settings = {
@@ -287,13 +302,16 @@ class WorkerProcess:
             "WAYBILL_HEARTBEAT_S": "1",
         } | {f"WAYBILL_{name.upper()}": value for name, value in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
+        self._command = ["-m", "processors", "worker"]
+        if sabotage:
+            self._command = ["-c", f"{sabotage}\nfrom processors.worker import run_worker\nrun_worker()"]
 
     def start(self) -> "WorkerProcess":
         """Starts the process; it is not ready yet."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WAYBILL_")}
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "processors", "worker"],
+                [sys.executable, *self._command],
                 cwd=ROOT,
                 env=environment | self._settings,
                 stdout=out,
