@@ -187,7 +187,9 @@ class Tenants:
 
 def _senders_of(tenant: Tenant) -> list[str]:
     addresses = [tenant.senders.transactional, tenant.senders.marketing]
-    return [normalise_email(a) for a in addresses if a] + [domain.lower() for domain in tenant.sender_domains]
+    return [normalise_email(a) for a in addresses if a] + [
+        domain_of(normalise_email(f"@{domain}")) for domain in tenant.sender_domains
+    ]
 
 
 def parse_tenants(text: str) -> Tenants:
