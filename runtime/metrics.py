@@ -32,6 +32,11 @@ CERTIFICATE_FETCHES = Counter(
 SUBSCRIPTIONS = Counter(
     "waybill_ingest_subscriptions", "SNS subscription confirmations, by result", ["result"]
 )
+UNSUBSCRIBES = Counter(
+    "waybill_ingest_unsubscribes",
+    "Unsubscribe links: opened (asked), acted on (one_click, page) or refused",
+    ["result"],
+)
 
 # tenants
 TENANTS_RELOADS = Counter("waybill_tenants_reloads", "Reloads of the tenants file, by result", ["result"])

@@ -80,6 +80,11 @@ class IngestSettings(KafkaSettings, TenantsSettings):
     max_body_bytes: int = Field(
         768 * 1024, ge=1024, le=2 * 1024 * 1024, description="largest body taken, bytes; a larger one is 413"
     )
+    max_list_bytes: int = Field(
+        4 * 1024 * 1024,
+        ge=1024,
+        description="largest body of what an application registers, bytes; each thing of it has at most WAYBILL_MAX_BODY_BYTES",
+    )
     store_timeout_s: float = Field(
         3.0, gt=0, le=14, description="how long a request waits for Kafka before it is answered 503, seconds"
     )

@@ -69,6 +69,7 @@ def _resolve_secret(value: Any) -> Any:
 
 TopicArn = Annotated[str, AfterValidator(_topic_arn)]
 Secret = Annotated[str, Field(min_length=1), BeforeValidator(_resolve_secret)]
+SigningSecret = Annotated[str, Field(min_length=32), BeforeValidator(_resolve_secret)]
 
 
 class _Table(BaseModel):
@@ -112,6 +113,7 @@ class Tenant(_Table):
     sender_domains: list[str] = []
     twilio: list[TwilioAccount] = []
     keys: list[ApiKey] = []
+    unsubscribe_secrets: list[SigningSecret] = Field([], max_length=2, repr=False)
     vocabulary: Vocabulary = "waybill"
     soft_bounce_limit: int = Field(5, ge=1, le=64)
     notification_consent: Literal["opt-in", "opt-out"] = "opt-in"
@@ -148,6 +150,7 @@ class Tenants:
         self.tenants = dict(tenants)
         self.operator = operator
         self.shared_topics = frozenset(operator.shared_sns_topics)
+        self.unsubscribe_secrets = {name: each.unsubscribe_secrets for name, each in self.tenants.items()}
         self._principals: dict[str, Principal] = {}
         self._by_sender: dict[str, str] = {}
         for key in operator.keys:
