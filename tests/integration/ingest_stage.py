@@ -185,9 +185,9 @@ async def eventually(holds: Callable[[], Awaitable[object]], seconds: float = 10
 
 @contextlib.asynccontextmanager
 async def within(
-    bootstrap: str, folder: Path, fetch: Fetch | None = None, **settings: Any
+    bootstrap: str, folder: Path, fetch: Fetch | None = None, ready: int = 200, **settings: Any
 ) -> AsyncIterator[Client]:
-    """An ingest in this process."""
+    """An ingest in this process, once its /readyz answers `ready`."""
     tenants = write_tenants(folder)
     port = free_port()
     chosen = IngestSettings(
@@ -198,7 +198,7 @@ async def within(
     await start_listening(runner, "127.0.0.1", port)
     client = Client(port)
     try:
-        await eventually(lambda: client.answers("/readyz", 200), 20)
+        await eventually(lambda: client.answers("/readyz", ready), 20)
         yield client
     finally:
         await client.session.close()
