@@ -28,15 +28,22 @@ EARLIEST_CREATED_MS = -2_208_988_800_000  # 1900-01-01, the first day that Click
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 
 
+def _stripped(value: Any) -> Any:
+    """Without spaces around it, by Python's idea of a space as everywhere else; pydantic's own is another."""
+    return value.strip() if isinstance(value, str) else value
+
+
 def _digits(value: Any) -> Any:
     """A number that stands for a name, as a customer's and an error code often do, is its digits."""
-    return str(value) if type(value) is int else value
+    return str(value) if type(value) is int else _stripped(value)
 
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME)]
-NumberedName = Annotated[Name, BeforeValidator(_digits)]
+_NAME = StringConstraints(min_length=1, max_length=MAX_NAME)
+
+Name = Annotated[str, _NAME, BeforeValidator(_stripped)]
+NumberedName = Annotated[str, _NAME, BeforeValidator(_digits)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT), BeforeValidator(_stripped)]
 Address = Annotated[str, StringConstraints(max_length=MAX_NAME)]
 """As it was given; whether it is an address, the rules tell of what it stands in."""
 
