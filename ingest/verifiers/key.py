@@ -42,7 +42,7 @@ def operator_of(request: web.BaseRequest, tenants: Tenants, tenant: str) -> Auth
     if principal.tenant is not None:
         raise ProblemError(problems.FORBIDDEN, "this needs an operator's key")
     if _only_tenant(request) is not None:
-        raise ProblemError(problems.BAD_PARAMETER, "tenant: expected no such parameter, the address names it")
+        raise _bad_parameter("tenant", "expected no such parameter, the address names it")
     if tenant not in tenants:
         raise ProblemError(problems.UNKNOWN_TENANT)
     return Author(tenant, _verified(principal))
@@ -67,10 +67,14 @@ def _only_tenant(request: web.BaseRequest) -> str | None:
         raise ProblemError(problems.BAD_PARAMETER, "expected no parameters but tenant") from None
     for name, _ in given:
         if name != "tenant":
-            raise ProblemError(problems.BAD_PARAMETER, f"{name:.40}: expected no parameters but tenant")
+            raise _bad_parameter(name, "expected no parameters but tenant")
     if len(given) > 1:
-        raise ProblemError(problems.BAD_PARAMETER, "tenant: expected once")
+        raise _bad_parameter("tenant", "expected once")
     return given[0][1] if given else None
+
+
+def _bad_parameter(name: str, expected: str) -> ProblemError:
+    return ProblemError(problems.BAD_PARAMETER, f"{name:.40}: {expected}", parameter=name[:40])
 
 
 def _verified(principal: Principal) -> dict[str, Any]:
