@@ -8,6 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from query.context import CONTEXT, Context
+from query.routes.addresses import get_address, get_addresses, get_diagnosis
+from query.routes.consents import get_consent_log, get_consents
+from query.routes.customers import get_customer, get_customer_diagnosis, get_customer_messages
 from query.routes.dead_letters import get_dead_letters
 from query.routes.message import get_message
 from query.routes.messages import get_messages
@@ -48,6 +51,15 @@ def make_app(context: Context) -> web.Application:
     app.router.add_get("/v1/messages", get_messages)
     # An id is whatever the provider or the application chose, so it may have slashes in it.
     app.router.add_get("/v1/messages/{message_id:.+}", get_message)
+    app.router.add_get("/v1/addresses", get_addresses)
+    # So may an address be; one that ends in /diagnosis is none.
+    app.router.add_get("/v1/addresses/{address:.+}/diagnosis", get_diagnosis)
+    app.router.add_get("/v1/addresses/{address:.+}", get_address)
+    app.router.add_get("/v1/consents", get_consents)
+    app.router.add_get("/v1/consents/log", get_consent_log)
+    app.router.add_get("/v1/customers/{customer}", get_customer)
+    app.router.add_get("/v1/customers/{customer}/messages", get_customer_messages)
+    app.router.add_get("/v1/customers/{customer}/diagnosis", get_customer_diagnosis)
     app.router.add_get("/v1/statuses", get_statuses)
     app.router.add_get("/v1/rates", get_rates)
     app.router.add_get("/v1/dead-letters", get_dead_letters)
