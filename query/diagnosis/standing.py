@@ -13,31 +13,31 @@ _OTHER_NUMBER = f"Ask for a mobile number. If this one is right after all, {_RES
 
 _SUPPRESSED: dict[str, tuple[str, str]] = {
     Reason.HARD_BOUNCE: (
-        "Nothing is sent to this address since {since}: a message to it was refused for good{why}.",
+        "This address has been suppressed since {since}: a message to it was refused for good{why}.",
         f"Ask the recipient for the right address and correct it. If this one works again, {_RESET}.",
     ),
     Reason.COMPLAINT: (
-        "Since {since} only transactional messages go to this address: its owner reported a message as spam.",
+        "This address has been suppressed since {since}, for all but transactional messages: its owner reported one as spam.",
         f"Respect it. If it was a slip and the owner asks for messages again, {_RESET}.",
     ),
     Reason.PROVIDER_SUPPRESSED: (
-        "Nothing is sent to this address since {since}: the provider has it on a suppression list of its own{why}.",
+        "This address has been suppressed since {since}: the provider has it on a suppression list of its own{why}.",
         f"Find out why it was put there. Once the cause is gone, {_RESET}.",
     ),
     Reason.REPEATED_SOFT_BOUNCES: (
-        "Nothing is sent to this address since {since}: {row} messages in a row could not be delivered{why}.",
+        "This address has been suppressed since {since}: {row} messages in a row could not be delivered{why}.",
         f"Ask the recipient to see to the mailbox, or for another address. Once it takes mail again, {_RESET}.",
     ),
     Reason.INVALID_NUMBER: (
-        "Nothing is sent to this number since {since}: it is not a valid mobile number, or no longer in service.",
+        "This number has been suppressed since {since}: it is not a valid mobile number, or no longer in service.",
         f"Check the number with its owner, country code included. If it is right after all, {_RESET}.",
     ),
     Reason.LANDLINE: (
-        "Nothing is sent to this number since {since}: it is a landline, which cannot receive text messages.",
+        "This number has been suppressed since {since}: it is a landline, which cannot receive text messages.",
         _OTHER_NUMBER,
     ),
     Reason.UNREACHABLE_CARRIER: (
-        "Nothing is sent to this number since {since}: it is a landline, or of a carrier that cannot be reached.",
+        "This number has been suppressed since {since}: it is a landline, or of a carrier that cannot be reached.",
         _OTHER_NUMBER,
     ),
 }

@@ -89,12 +89,15 @@ def test_swapped_lost_and_added_letters_are_a_slip_each(left: str, right: str, s
 
 
 @pytest.mark.parametrize(
-    "given_as", [" ann@example.org", "ann@example.org\t", "ann @example.org", "ann@example.org\u200b", "\u00a0a@b.org"]
+    "given_as",
+    [" ann@example.org", "ann@example.org\t", "ann @example.org", "ann@example.org\u200b", "\u00a0a@b.org"],
 )
 def test_stray_spaces_and_unseen_signs_are_noticed(given_as: str) -> None:
     assert has_stray_spaces(given_as)
 
 
-@pytest.mark.parametrize("given_as", ["ann@example.org", "Ann B. <ann@example.org>", "jörg@exämple.org", "+15005550006"])
+@pytest.mark.parametrize(
+    "given_as", ["ann@example.org", "Ann B. <ann@example.org>", "jörg@exämple.org", "+15005550006"]
+)
 def test_a_display_name_has_spaces_that_are_not_stray(given_as: str) -> None:
     assert not has_stray_spaces(given_as)
