@@ -31,8 +31,10 @@ from schemas.customers import KINDS, Customer, CustomerAddress
 from schemas.envelope import Envelope
 from schemas.events import Descriptors, Event, event_identity
 from schemas.message_ids import load_json
+from schemas.registration_fields import EARLIEST_CREATED_MS
 from schemas.status import CHANNELS, Outcome
 from schemas.tenant_log import RELEASED, TenantNote
+from schemas.times import parse_time
 
 Read = Told | Incomprehensible
 
@@ -208,12 +210,21 @@ def _customer(envelope: Envelope, tenant: str, part: dict[str, Any]) -> Read:
                 customer,
                 kind,
                 text(part.get("name")),
-                moment(part.get("created_at"), envelope.received_at),
+                _created_at(part.get("created_at"), envelope.received_at),
                 tuple(addresses.values()),
                 _at(part, envelope),
             )
         ]
     )
+
+
+def _created_at(given: object, received_at: int) -> int | None:
+    """When the customer came, in ms since the epoch, which may have been long before there was any Waybill."""
+    try:
+        at = parse_time(given) if isinstance(given, str) else None
+    except ValueError:
+        return None
+    return at if at is not None and EARLIEST_CREATED_MS <= at <= received_at + AHEAD_BELIEVED else None
 
 
 def _release(envelope: Envelope, tenant: str, part: dict[str, Any]) -> Read:

@@ -152,6 +152,9 @@ def test_what_is_accepted_the_worker_understands_and_what_is_not_says_why(
         assert event.at <= NOW + MAX_SKEW_MS
     for activity in read.activity:
         assert activity.address == normalise(document["channel"], document["address"])
+    for customer in read.customers:
+        assert (customer.created_at is None) == (not document.get("created_at"))
+        assert len(customer.addresses) == len(document["addresses"])
     told = len(read.events) + len(read.activity) + len(read.customers) + len(read.notes)
     assert told >= 1
 
