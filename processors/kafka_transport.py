@@ -1,5 +1,6 @@
 """Faust's Kafka transport, where Faust 0.15.3 and aiokafka 0.14 have to behave otherwise than they do by themselves."""
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -94,6 +95,10 @@ class Consumer(driver.Consumer):
     app: Any
     _thread: ConsumerThread
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._fetching = asyncio.Lock()
+
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -108,12 +113,19 @@ class Consumer(driver.Consumer):
 
     async def begin_sources(self) -> set[TP]:
         """Starts to take records where the last owner left off; their partitions."""
-        sources = {tp for tp in self.assignment() if tp.topic in SOURCES}
-        for tp, committed in (await self._thread.seek_to_next(sources)).items():
-            self._committed_offset[tp] = committed
-            self._read_offset[tp] = committed
-        super().resume_partitions(sources)
-        return sources
+        async with self._fetching:
+            sources = {tp for tp in self.assignment() if tp.topic in SOURCES}
+            for tp, committed in (await self._thread.seek_to_next(sources)).items():
+                self._committed_offset[tp] = committed
+                self._read_offset[tp] = committed
+            super().resume_partitions(sources)
+            return sources
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        # Faust hands over the set that it goes on changing, and aiokafka takes an empty one for all partitions: when the
+        # changelogs were paused while a fetch waited, it brought the first records of the sources, which Faust dropped.
+        async with self._fetching:
+            return await self._thread.getmany(active_partitions and set(active_partitions), timeout)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         # Faust counts the record after the gap as part of it, and so as acknowledged.
