@@ -68,8 +68,8 @@ class RecordAgent:
         """Folds the value of a record into the tables and puts what is to be written into the next flight."""
         raise NotImplementedError
 
-    def _put(self, partition: int, outputs: Mapping[Topic, Sequence[tracking.Entry]]) -> None:
-        for topic, entries in outputs.items():
+    def _put(self, partition: int, *outputs: tuple[Topic, Sequence[tracking.Entry]]) -> None:
+        for topic, entries in outputs:
             self._outputs.add(topic.name, partition, entries)
 
     def _store(self, table: FactsTable, partition: int, facts: Mapping[bytes, bytes]) -> None:
@@ -126,13 +126,11 @@ class TrackAgent(RecordAgent):
         self._store(self._table, partition, written.facts)
         self._put(
             partition,
-            {
-                EVENTS: written.events,
-                MESSAGE_STATUS: written.statuses,
-                CUSTOMERS: written.customers,
-                TENANT_LOG: written.notes,
-                DEAD_LETTERS: written.dead_letters,
-            },
+            (EVENTS, written.events),
+            (MESSAGE_STATUS, written.statuses),
+            (CUSTOMERS, written.customers),
+            (TENANT_LOG, written.notes),
+            (DEAD_LETTERS, written.dead_letters),
         )
         for place, lines in written.activity.items():
             self._outputs.add_lines(ADDRESS_ACTIVITY.name, place, lines)
@@ -169,12 +167,10 @@ class StandingAgent(RecordAgent):
         self._store(self._consents, partition, kept.consents)
         self._put(
             partition,
-            {
-                ADDRESS_STANDING: kept.standings,
-                CONSENTS: kept.states,
-                CONSENT_LOG: kept.log,
-                DEAD_LETTERS: kept.dead_letters,
-            },
+            (ADDRESS_STANDING, kept.standings),
+            (CONSENTS, kept.states),
+            (CONSENT_LOG, kept.log),
+            (DEAD_LETTERS, kept.dead_letters),
         )
         for kind, count in kept.kinds.items():
             metrics.ACTIVITY.labels(kind).inc(count)

@@ -141,7 +141,7 @@ class Supervisor:
 
     def _reload(self) -> None:
         """SIGHUP: whoever reads the tenants file reads it again."""
-        for name in ("ingest", "query"):
+        for name in ("ingest", "worker", "query"):
             self._parts[name].signal(signal.SIGHUP)
 
     async def _stop_when_orphaned(self) -> None:
