@@ -90,7 +90,7 @@ async def test_every_route_of_query_is_described_and_nothing_else(tmp_path: Path
     described = {
         path
         for path, operations in DOCUMENT["paths"].items()
-        if any("ingest" not in operation["tags"] for operation in operations.values())
+        if any(operation["tags"] != ["ingest"] for operation in operations.values())
     }
     assert routes == described
 
