@@ -88,6 +88,18 @@ QUERY_SECONDS = Histogram(
 QUERY_PROBLEMS = Counter(
     "waybill_query_problems", "Requests answered with an error, by problem code", ["code"]
 )
+DECISIONS = Counter("waybill_query_decisions", "Addresses decided about, by decision", ["decision"])
+KNOWN = Gauge("waybill_query_known", "Standings, consents and tenants kept in memory, by kind", ["kind"])
+KNOWN_AGE_SECONDS = Gauge(
+    "waybill_query_known_age_seconds", "How old what is kept in memory may be; it grows while Kafka is away"
+)
+QUERY_UNREADABLE = Counter(
+    "waybill_query_unreadable_values",
+    "Values of standings, consents and the tenants' log that could not be read",
+)
+TENANT_STEPS = Counter(
+    "waybill_query_tenant_steps", "Tenants and senders warned, blocked or cleared by their rates", ["kind"]
+)
 
 
 def exposition() -> bytes:

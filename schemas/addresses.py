@@ -30,6 +30,8 @@ be of any script (RFC 6531); a host name of at least two labels, the last of whi
 
 _LONGEST_EMAIL = 254  # RFC 3696, erratum 1690
 _LONGEST_DOMAIN = 253
+_LONGEST_LOCAL = 64
+_LONGEST_GIVEN = 1024  # with a display name and spaces; looking at more would take time for nothing
 
 _PHONE_NOISE = re.compile(r"[\s()./\-\u2010-\u2015\u2212]")
 _PHONE_CHANNEL = re.compile(r"(?:whatsapp|rcs):")
@@ -88,6 +90,26 @@ def address_of(channel: str, given: str) -> str:
     return _email_of(given) if channel == "email" else _phone_of(given)
 
 
+def listed_address(channel: str, given: str) -> str | None:
+    """As `address_of`, for long lists: a few microseconds each, None for what is no address.
+
+    Of a phone number only the form is looked at; whether there can be such a number, `address_of` knows.
+    """
+    if len(given) > _LONGEST_GIVEN:
+        return None
+    if channel != "email":
+        number = normalise_phone(given)
+        return number if _E164(_PHONE_CHANNEL.sub("", number, count=1)) else None
+    if _PLAIN_EMAIL(given):
+        local, _, domain = given.partition("@")
+        fits = 0 < len(local) <= _LONGEST_LOCAL and len(given) <= _LONGEST_EMAIL
+        return given if fits and _is_host(domain) else None
+    try:
+        return _email_of(given)
+    except AddressFault:
+        return None
+
+
 def domain_of(address: str) -> str:
     """The part after the last @ of a normalised address, empty where there is none."""
     return address.rpartition("@")[2] if "@" in address else ""
@@ -111,6 +133,11 @@ def _ascii_domain(domain: str) -> str:
         return idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
         return domain
+
+
+@lru_cache(maxsize=4096)
+def _is_host(domain: str) -> bool:
+    return _EMAIL(f"a@{domain}") is not None
 
 
 def _has_trunk_zero(number: str) -> bool:

@@ -173,6 +173,14 @@ class QuerySettings(KafkaSettings, ClickHouseSettings, TenantsSettings):
     query_timeout_s: float = Field(
         30.0, gt=0, description="after how long a query to ClickHouse is given up, seconds"
     )
+    sendability_stale_s: float = Field(
+        10.0,
+        gt=0,
+        description="how old standings and consents in memory may be before /v1/sendability is answered 503, seconds",
+    )
+    limits: Path | None = Field(
+        None, description="path of a file of limits and accepted rates; unset = query/limits.toml"
+    )
 
 
 class PrepareSettings(StateSettings, ClickHouseSettings, TenantsSettings):

@@ -117,6 +117,7 @@ class Tenant(_Table):
     vocabulary: Vocabulary = "waybill"
     soft_bounce_limit: int = Field(5, ge=1, le=64)
     notification_consent: Literal["opt-in", "opt-out"] = "opt-in"
+    marketing_consent: Literal["opt-in", "opt-out"] = "opt-in"
     retention_days: int = Field(400, ge=1, le=36_500)
     senders: Senders = Senders()
     limits: Limits = Limits()
