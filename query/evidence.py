@@ -5,17 +5,17 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from query.context import Context
 from query.diagnosis import AddressEvidence, CustomerEvidence, DomainFigures, Figures, Senders, Use
 from query.lists import item_reader
 from query.parameters import refused
 from query.routes.messages import as_item
-from query.sql.addresses import ADDRESSES, about, standings_sql
+from query.sql.addresses import ADDRESSES, Place, about, standings_sql
 from query.sql.consents import CONSENTS, consents_sql
-from query.sql.customers import customers_sql, of_address, of_ids, tenants_naming_sql, uses_sql
-from query.sql.diagnosis import domain_sql, newest_sql, sent_to
+from query.sql.customers import customers_sql, of_addresses, of_ids, tenants_naming_sql, uses_sql
+from query.sql.diagnosis import domains_sql, newest_sql
 from query.sql.messages import bind_labels, item_columns
 from query.sql.where import Scope
 from runtime.clickhouse import ClickHouseAway
@@ -39,6 +39,9 @@ _ARRIVING_MS = 3_600_000
 _DOMAIN_TIMEOUT_S = 5
 """A diagnosis does without the figures of the domain rather than wait longer."""
 
+_SOFT_BOUNCE_LIMIT = 5
+"""Of a tenant that has left the file."""
+
 _standing_item = item_reader(ADDRESSES)
 _consent_item = item_reader(CONSENTS)
 
@@ -61,34 +64,58 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def about_address(
-    context: Context, scope: Scope, channel: str, address: str, newest: int
-) -> Known | None:
+async def about_address(context: Context, scope: Scope, place: Place, newest: int) -> Known | None:
     """What is known of an address, with its newest messages; None where nothing is.
 
     Raises ProblemError where the operator names no tenant and several know it.
     """
-    there = about(scope, channel, address)
-    messages = sent_to(scope, channel, address)
+    rows = await _rows(context, scope, [place], newest)
+    tenant = only_tenant(row for part in rows for row in part)
+    return None if tenant is None else _known(tenant, place, rows)
+
+
+async def about_addresses(context: Context, tenant: str, places: Sequence[Place], newest: int) -> list[Known]:
+    """What a tenant knows of each of these addresses, with its newest messages."""
+    rows = await _rows(context, Scope(tenant), places, newest) if places else _Rows([], [], [], [])
+    return [_known(tenant, place, rows) for place in places]
+
+
+class _Rows(NamedTuple):
+    standings: Rows
+    consents: Rows
+    messages: Rows
+    customers: Rows
+
+
+async def _rows(context: Context, scope: Scope, places: Sequence[Place], newest: int) -> _Rows:
+    there, messages = about(scope, places), about(scope, places, "recipient")
     columns = item_columns(bind_labels(messages, context.tenants), with_tenant=False)
-    customers = of_address(scope, channel, address)
-    standings, consents, sent, owners = await asyncio.gather(
-        context.rows(standings_sql(there), there.parameters),
-        context.rows(consents_sql(there), there.parameters),
-        context.rows(newest_sql(messages, columns, newest), messages.parameters),
-        context.rows(customers_sql(customers, _CUSTOMERS), customers.parameters),
+    customers = of_addresses(scope, places)
+    return _Rows(
+        *await asyncio.gather(
+            context.rows(standings_sql(there), there.parameters),
+            context.rows(consents_sql(there), there.parameters),
+            context.rows(newest_sql(messages, columns, newest), messages.parameters),
+            context.rows(customers_sql(customers, _CUSTOMERS * len(places)), customers.parameters),
+        )
     )
-    tenant = only_tenant((*standings, *consents, *sent, *owners))
-    if tenant is None:
-        return None
+
+
+def _known(tenant: str, place: Place, rows: _Rows) -> Known:
+    channel, address = place
+    standings = [row for row in rows.standings if (row["channel"], row["address"]) == place]
     return Known(
         tenant,
         channel,
         address,
         _standing_item(standings[0]) if standings else None,
-        [_consent_item(row) for row in consents],
-        [as_item(row) for row in sent],
-        owners,
+        [_consent_item(row) for row in rows.consents if (row["channel"], row["address"]) == place],
+        [as_item(row) for row in rows.messages if (row["channel"], row["recipient"]) == place],
+        [
+            row
+            for row in rows.customers
+            if any((each["channel"], each["address"]) == place for each in row["addresses"])
+        ],
     )
 
 
@@ -140,27 +167,43 @@ async def the_customer(context: Context, scope: Scope, customer: str) -> tuple[s
 
 
 async def evidence_of(
-    context: Context, known: Known, customers: Sequence[CustomerEvidence] | None = None
-) -> AddressEvidence:
-    """The evidence for a diagnosis; `customers` where it is known already whose address it is."""
-    if customers is None:
-        named = [row["customer"] for row in (*known.customers, *known.messages) if row["customer"]]
-        found = await customers_of(context, known.tenant, list(dict.fromkeys(named))[:_CUSTOMERS])
-        customers = list(found.values())
-    rules = context.tenants.tenants.get(known.tenant)
-    return AddressEvidence(
-        channel=known.channel,
-        address=known.address,
-        now=now_ms(),
-        standing=known.standing,
-        consents=known.consents,
-        messages=known.messages,
-        spellings=_spellings(known),
-        customers=customers,
-        domain=await _domain_figures(context, known),
-        senders=Senders(rules.senders.transactional, rules.senders.marketing) if rules else Senders(),
-        soft_bounce_limit=rules.soft_bounce_limit if rules else 5,
+    context: Context, known: Sequence[Known], customer: CustomerEvidence | None = None
+) -> list[AddressEvidence]:
+    """The evidence for a diagnosis of one tenant's addresses; `customer` where it is known already whose they are."""
+    if not known:
+        return []
+    tenant = known[0].tenant
+    named = [[customer.customer] if customer else _named(each) for each in known]
+    missing = [] if customer else list(dict.fromkeys(name for names in named for name in names))
+    domains = [domain_of(each.address) for each in known if each.channel == "email"]
+    customers, figures = await asyncio.gather(
+        customers_of(context, tenant, missing), _domain_figures(context, tenant, domains)
     )
+    if customer:
+        customers = {customer.customer: customer}
+    rules = context.tenants.tenants.get(tenant)
+    return [
+        AddressEvidence(
+            channel=each.channel,
+            address=each.address,
+            now=now_ms(),
+            standing=each.standing,
+            consents=each.consents,
+            messages=each.messages,
+            spellings=_spellings(each),
+            customers=[customers[name] for name in names],
+            domain=figures.get(domain_of(each.address)),
+            senders=Senders(rules.senders.transactional, rules.senders.marketing) if rules else Senders(),
+            soft_bounce_limit=rules.soft_bounce_limit if rules else _SOFT_BOUNCE_LIMIT,
+        )
+        for each, names in zip(known, named, strict=True)
+    ]
+
+
+def _named(known: Known) -> list[str]:
+    """The customers of an address: those who have it on file, and those whom messages to it name."""
+    names = [row["customer"] for row in (*known.customers, *known.messages) if row["customer"]]
+    return list(dict.fromkeys(names))[:_CUSTOMERS]
 
 
 def _spellings(known: Known) -> list[str]:
@@ -174,19 +217,24 @@ def _spellings(known: Known) -> list[str]:
     return [one for one in dict.fromkeys(given) if one]
 
 
-async def _domain_figures(context: Context, known: Known) -> DomainFigures | None:
-    domain = domain_of(known.address) if known.channel == "email" else ""
-    if not domain:
-        return None
+async def _domain_figures(context: Context, tenant: str, domains: Sequence[str]) -> dict[str, DomainFigures]:
+    """How mail to each of these domains fares; nothing where the store does not tell in time."""
+    if not any(domains):
+        return {}
     now = now_ms()
-    sql, where = domain_sql(known.tenant, domain, now - DOMAIN_DAYS * _DAY_MS, now - _ARRIVING_MS)
+    sql, where = domains_sql(tenant, domains, now - DOMAIN_DAYS * _DAY_MS, now - _ARRIVING_MS)
     try:
-        (row,) = await context.rows(sql, where.parameters, timeout_s=_DOMAIN_TIMEOUT_S)
+        rows = await context.rows(sql, where.parameters, timeout_s=_DOMAIN_TIMEOUT_S)
     except ClickHouseAway as away:
-        log.warning("no figures of the domain %s for a diagnosis: %s", domain, away)
-        return None
-    figures = {
-        name: Figures(row[name], row[f"{name}_troubled"])
-        for name in ("own", "own_elsewhere", "all", "all_elsewhere")
-    }
-    return DomainFigures(days=DOMAIN_DAYS, senders=row["senders"], **figures)
+        log.warning("no figures of domains for a diagnosis: %s", away)
+        return {}
+    return {row["domain"]: _figures(row, rows) for row in rows if row["domain"]}
+
+
+def _figures(here: Mapping[str, Any], rows: Rows) -> DomainFigures:
+    def of(whose: str) -> tuple[Figures, Figures]:
+        at_all = [sum(row[f"{whose}{part}"] for row in rows) for part in ("", "_troubled")]
+        at_domain = Figures(here[whose], here[f"{whose}_troubled"])
+        return at_domain, Figures(at_all[0] - at_domain.attempted, at_all[1] - at_domain.troubled)
+
+    return DomainFigures(DOMAIN_DAYS, here["senders"], *of("own"), *of("all"))

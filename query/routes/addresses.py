@@ -10,7 +10,7 @@ from query.diagnosis import of_address
 from query.evidence import NEWEST, Known, about_address, evidence_of
 from query.lists import answer_list, list_parameters
 from query.parameters import Parameter, choice, lower, stripped, time
-from query.sql.addresses import ADDRESSES, FIELDS, add_filters
+from query.sql.addresses import ADDRESSES, FIELDS, Place, add_filters
 from query.sql.messages import FIELDS as MESSAGE_FIELDS
 from query.sql.where import Where
 from runtime.http import json_response
@@ -47,8 +47,8 @@ async def get_addresses(request: web.Request) -> web.StreamResponse:
 async def get_address(request: web.Request) -> web.Response:
     """One address: its standing, its consents and its last messages."""
     context, principal, given = asked(request, ONE_PARAMETERS)
-    channel, address = asked_address(request, given)
-    known = await about_address(context, scope_of(principal, given), channel, address, _LAST_MESSAGES)
+    place = asked_address(request, given)
+    known = await about_address(context, scope_of(principal, given), place, _LAST_MESSAGES)
     if known is None:
         raise ProblemError(NOT_FOUND, "nothing is known of this address")
     document = {
@@ -62,7 +62,7 @@ async def get_address(request: web.Request) -> web.Response:
                 "primary": any(
                     each["primary"]
                     for each in row["addresses"]
-                    if (each["channel"], each["address"]) == (channel, address)
+                    if (each["channel"], each["address"]) == place
                 ),
             }
             for row in known.customers
@@ -75,16 +75,17 @@ async def get_address(request: web.Request) -> web.Response:
 async def get_diagnosis(request: web.Request) -> web.Response:
     """Why does this address not receive?"""
     context, principal, given = asked(request, ONE_PARAMETERS)
-    channel, address = asked_address(request, given)
+    place = asked_address(request, given)
     scope = scope_of(principal, given)
-    known = await about_address(context, scope, channel, address, NEWEST)
+    known = await about_address(context, scope, place, NEWEST)
     if known is None:
         # Also of an address that nobody ever wrote to there is something to say.
-        known = Known(scope.tenant or "", channel, address, None, [], [])
-    return json_response(of_address(await evidence_of(context, known)).document())
+        known = Known(scope.tenant or "", *place, None, [], [])
+    (evidence,) = await evidence_of(context, [known])
+    return json_response(of_address(evidence).document())
 
 
-def asked_address(request: web.Request, given: dict[str, Any]) -> tuple[str, str]:
+def asked_address(request: web.Request, given: dict[str, Any]) -> Place:
     """Channel and normalised address that a path names; without `channel` what has an @ is an email address."""
     text = request.match_info["address"]
     channel = given.get("channel") or ("email" if "@" in text else "sms")

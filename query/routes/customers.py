@@ -1,18 +1,18 @@
 """GET /v1/customers/{customer}: a customer with addresses and standing, all messages, and why they do not receive."""
 
-import asyncio
 from typing import Any
 
 from aiohttp import web
 
 from query.auth import scope_of
-from query.context import Context, asked
+from query.context import asked
 from query.diagnosis import CustomerEvidence, of_customer
-from query.evidence import NEWEST, Known, about_address, evidence_of, the_customer
+from query.evidence import NEWEST, Known, about_addresses, evidence_of, the_customer
 from query.filters import add_shared
 from query.parameters import Parameter
 from query.routes.addresses import consent_document, standing_document
 from query.routes.messages import PARAMETERS, answer_log
+from query.sql.addresses import Place
 from query.sql.customers import sent_to
 from query.sql.where import Scope
 from runtime.http import json_response
@@ -28,7 +28,8 @@ async def get_customer(request: web.Request) -> web.Response:
     """The customer, with the addresses on file and those that messages went to besides."""
     context, principal, given = asked(request, {})
     tenant, customer = await the_customer(context, scope_of(principal, given), request.match_info["customer"])
-    known = {(one.channel, one.address): one for one in await _known(context, tenant, customer, 1)}
+    looked_into = await about_addresses(context, tenant, _places(customer), 1)
+    known = {(one.channel, one.address): one for one in looked_into}
     registered = customer.registered or {}
     document = {
         "customer": customer.customer,
@@ -82,21 +83,14 @@ async def get_customer_diagnosis(request: web.Request) -> web.Response:
     """Why does this customer not receive?"""
     context, principal, given = asked(request, {})
     tenant, customer = await the_customer(context, scope_of(principal, given), request.match_info["customer"])
-    known = await _known(context, tenant, customer, NEWEST)
-    evidence = await asyncio.gather(*(evidence_of(context, one, [customer]) for one in known))
+    known = await about_addresses(context, tenant, _places(customer), NEWEST)
+    evidence = await evidence_of(context, known, customer)
     return json_response(of_customer(customer, evidence).document())
 
 
-async def _known(context: Context, tenant: str, customer: CustomerEvidence, newest: int) -> list[Known]:
-    """What is known of the customer's addresses: the primary ones first, then the others on file, then others in use."""
-    places = [
-        (each["channel"], each["address"])
-        for each in sorted(customer.addresses, key=lambda each: not each["primary"])
-    ] + [(use.channel, use.address) for use in customer.uses]
-    scope = Scope(tenant)
-
-    async def one(channel: str, address: str) -> Known:
-        found = await about_address(context, scope, channel, address, newest)
-        return found or Known(tenant, channel, address, None, [], [])
-
-    return await asyncio.gather(*(one(*place) for place in list(dict.fromkeys(places))[:_ADDRESSES]))
+def _places(customer: CustomerEvidence) -> list[Place]:
+    """The customer's addresses: the primary ones first, then the others on file, then others in use."""
+    on_file = sorted(customer.addresses, key=lambda each: not each["primary"])
+    places = [(each["channel"], each["address"]) for each in on_file]
+    places += [(use.channel, use.address) for use in customer.uses]
+    return list(dict.fromkeys(places))[:_ADDRESSES]

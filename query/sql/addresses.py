@@ -1,10 +1,13 @@
 """Addresses: their standing, the suppression list, and everything about one of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from query.sql.lists import Listed
 from query.sql.where import Scope, SortColumn, Where, like_pattern
+
+Place = tuple[str, str]
+"""Channel and normalised address."""
 
 _OR_NULL = ("reason", "cause", "code", "diagnostic", "message_id", "event_id", "hint", "soft_bounce", "reset")
 OBJECTS = frozenset({"soft_bounce", "reset"})
@@ -57,11 +60,11 @@ def _of_customer(where: Where, scope: Scope, customer: str) -> str:
     )
 
 
-def about(scope: Scope, channel: str, address: str) -> Where:
-    """Rows of standing or consent about one address."""
+def about(scope: Scope, places: Sequence[Place], column: str = "address") -> Where:
+    """Rows about these addresses, in tables that call them `column`."""
     where = Where(scope)
-    where.equal("m.channel", channel)
-    where.equal("m.address", address)
+    for name, values in (("channel", {each[0] for each in places}), (column, {each[1] for each in places})):
+        where.add(f"m.{name} IN {where.bind('Array(String)', sorted(values))}")
     return where
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from query.sql.addresses import Place
 from query.sql.where import Scope, Where
 
 
@@ -12,10 +13,11 @@ def of_ids(scope: Scope, customers: Sequence[str]) -> Where:
     return where
 
 
-def of_address(scope: Scope, channel: str, address: str) -> Where:
-    """The rows of the customers who have this address."""
+def of_addresses(scope: Scope, places: Sequence[Place]) -> Where:
+    """The rows of the customers who have one of these addresses."""
     where = Where(scope)
-    where.add(f"has(m.reached_by, {where.bind('String', f'{channel}:{address}')})")
+    keys = [f"{channel}:{address}" for channel, address in places]
+    where.add(f"hasAny(m.reached_by, {where.bind('Array(String)', keys)})")
     return where
 
 

@@ -1,22 +1,17 @@
-"""What a diagnosis needs of the store: the newest messages to an address, and how mail to its domain fares."""
+"""What a diagnosis needs of the store: the newest messages to addresses, and how mail to their domains fares."""
+
+from collections.abc import Sequence
 
 from query.sql.where import Scope, Where
 
 
-def sent_to(scope: Scope, channel: str, address: str) -> Where:
-    """Log rows of one address."""
-    where = Where(scope)
-    where.equal("m.channel", channel)
-    where.equal("m.recipient", address)
-    return where
-
-
 def newest_sql(where: Where, columns: str, limit: int) -> str:
-    """The newest messages as items of the log, with what a diagnosis looks at besides. `columns` has no tenant."""
+    """The newest messages to each address as items of the log, with what a diagnosis looks at besides. `columns` has no
+    tenant."""
     return (
         f"SELECT {columns}, m.tenant AS tenant, m.provider AS provider, nullIf(m.tracking, '') AS tracking, "
         f"m.reached AS reached FROM message_status AS m FINAL WHERE {where.sql} "
-        f"ORDER BY m.filed_at DESC, m.message_id DESC LIMIT {limit}"
+        f"ORDER BY m.filed_at DESC, m.message_id DESC LIMIT {limit} BY m.tenant, m.channel, m.recipient"
     )
 
 
@@ -27,26 +22,17 @@ _TROUBLED = (
 """What did not arrive for a reason that lies with the domain, or with how it takes us: no unknown or full mailboxes."""
 
 
-def domain_sql(tenant: str, domain: str, from_ms: int, to_ms: int) -> tuple[str, Where]:
-    """Sums alone, over all tenants and of this one: what was attempted and what did not arrive, at the domain and elsewhere."""
+def domains_sql(tenant: str, domains: Sequence[str], from_ms: int, to_ms: int) -> tuple[str, Where]:
+    """Sums alone, a row for each of the domains and one, '', for all others: of this tenant, and of all together."""
     where = Where(Scope(None))
     where.between("m.filed_at", from_ms, to_ms)
-    here, ours = f"m.domain = {where.bind('String', domain)}", f"m.tenant = {where.bind('String', tenant)}"
     where.add("m.channel = 'email' AND m.is_sent AND m.recipient != ''")
-    sums = ", ".join(
-        f"countIf({scope} AND {condition}) AS {name}"
-        for name, scope, condition in (
-            ("own", f"{here} AND {ours}", "1"),
-            ("own_troubled", f"{here} AND {ours}", _TROUBLED),
-            ("own_elsewhere", f"NOT ({here}) AND {ours}", "1"),
-            ("own_elsewhere_troubled", f"NOT ({here}) AND {ours}", _TROUBLED),
-            ("all", here, "1"),
-            ("all_troubled", here, _TROUBLED),
-            ("all_elsewhere", f"NOT ({here})", "1"),
-            ("all_elsewhere_troubled", f"NOT ({here})", _TROUBLED),
-        )
-    )
+    ours = f"m.tenant = {where.bind('String', tenant)}"
+    wanted = where.bind("Array(String)", list(domains))
     return (
-        f"SELECT {sums}, uniqExactIf(m.tenant, {here}) AS senders FROM message_status AS m FINAL WHERE {where.sql}",
+        f"SELECT if(has({wanted}, toString(m.domain)), toString(m.domain), '') AS domain, "
+        f"countIf({ours}) AS own, countIf({ours} AND {_TROUBLED}) AS own_troubled, "
+        f"count() AS all, countIf({_TROUBLED}) AS all_troubled, uniqExact(m.tenant) AS senders "
+        f"FROM message_status AS m FINAL WHERE {where.sql} GROUP BY domain",
         where,
     )

@@ -73,10 +73,8 @@ def test_an_address_that_was_reset_here_and_not_at_the_provider_still_gets_nothi
 def test_a_complaint_leaves_transactional_mail_and_other_reasons_are_told_besides() -> None:
     row = standing("hard_bounce", reasons=["hard_bounce", "complaint"], complained=True)
     assert "Besides: complaint." in of_address(ann(message("bounced"), standing=row)).findings[0].text
-    assert (
-        "only transactional"
-        in of_address(ann(message("complained"), standing=standing("complaint"))).findings[0].text
-    )
+    complained = of_address(ann(message("complained"), standing=standing("complaint"))).findings[0]
+    assert "for all but transactional messages: its owner reported one as spam" in complained.text
 
 
 def test_soft_bounces_in_a_row_are_told_with_their_reason_before_they_are_too_many() -> None:
