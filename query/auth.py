@@ -1,24 +1,11 @@
-"""Who asks: bearer keys, their scopes, and whose rows a key may see."""
+"""Whose rows a key may see."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import web
-
 from query.sql.where import Scope
-from schemas.problems import BAD_PARAMETER, FORBIDDEN, UNAUTHENTICATED, UNKNOWN_TENANT, ProblemError
+from schemas.problems import BAD_PARAMETER, UNKNOWN_TENANT, ProblemError
 from schemas.tenants import Principal, Tenant, Tenants
-
-
-def authenticate(request: web.Request, tenants: Tenants, scope: str) -> Principal:
-    """Whose key the request carries. Raises ProblemError where it has none that is known, or one without this scope."""
-    kind, _, key = request.headers.get("Authorization", "").partition(" ")
-    principal = tenants.principal(key.strip()) if kind.lower() == "bearer" else None
-    if principal is None:
-        raise ProblemError(UNAUTHENTICATED)
-    if scope not in principal.scopes:
-        raise ProblemError(FORBIDDEN, f"this needs the scope {scope}")
-    return principal
 
 
 def scope_of(principal: Principal, given: Mapping[str, Any]) -> Scope:

@@ -6,11 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
-from query.auth import authenticate
 from query.filters import OF_OPERATOR
 from query.lag import Lag
 from query.parameters import Parameter, read_parameters, refused
 from runtime.clickhouse import ClickHouse
+from runtime.keys import authenticate
 from runtime.tenants_file import TenantsFile
 from schemas.settings import QuerySettings
 from schemas.tenants import Principal, Tenants

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from runtime.keys import authenticate
 from schemas import problems
 from schemas.problems import ProblemError
 from schemas.tenants import Principal, Scope, Tenants
@@ -24,7 +25,7 @@ class Author:
 def author_of(request: web.BaseRequest, tenants: Tenants, scope: Scope) -> Author:
     """The author of a request that writes for one tenant: a tenant's key for its own, an operator's for the one that
     `tenant=` names. Raises ProblemError."""
-    principal = _principal(request, tenants, scope)
+    principal = authenticate(request, tenants, scope)
     named = _only_tenant(request)
     tenant = principal.tenant if named is None else named
     if tenant is None:
@@ -38,7 +39,7 @@ def author_of(request: web.BaseRequest, tenants: Tenants, scope: Scope) -> Autho
 
 def operator_of(request: web.BaseRequest, tenants: Tenants, tenant: str) -> Author:
     """The operator who does something to a tenant. Raises ProblemError."""
-    principal = _principal(request, tenants, "admin")
+    principal = authenticate(request, tenants, "admin")
     if principal.tenant is not None:
         raise ProblemError(problems.FORBIDDEN, "this needs an operator's key")
     if _only_tenant(request) is not None:
@@ -46,16 +47,6 @@ def operator_of(request: web.BaseRequest, tenants: Tenants, tenant: str) -> Auth
     if tenant not in tenants:
         raise ProblemError(problems.UNKNOWN_TENANT)
     return Author(tenant, _verified(principal))
-
-
-def _principal(request: web.BaseRequest, tenants: Tenants, scope: Scope) -> Principal:
-    kind, _, key = request.headers.get("Authorization", "").partition(" ")
-    principal = tenants.principal(key.strip()) if kind.lower() == "bearer" else None
-    if principal is None:
-        raise ProblemError(problems.UNAUTHENTICATED)
-    if scope not in principal.scopes:
-        raise ProblemError(problems.FORBIDDEN, f"this needs the scope {scope}")
-    return principal
 
 
 def _only_tenant(request: web.BaseRequest) -> str | None:
