@@ -34,6 +34,7 @@ from schemas.registrations import (
     Registration,
     Release,
     Reset,
+    Suppression,
     read_registration,
 )
 from schemas.tenants import Scope
@@ -85,6 +86,7 @@ class Registrar:
         return {
             "/v1/messages": {"POST": counted(self._list_of(Message, "write"), _problem)},
             "/v1/consents": {"POST": counted(self._list_of(Consent, "write"), _problem)},
+            "/v1/suppressions": {"POST": counted(self._list_of(Suppression, "write"), _problem)},
             "/v1/customers/{}": {"PUT": counted(self._customer, _problem)},
             "/v1/addresses/{}/reset": {"POST": counted(self._reset, _problem)},
             "/v1/tenants/{}/release": {"POST": counted(self._release, _problem)},

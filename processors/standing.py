@@ -23,7 +23,7 @@ class Why(NamedTuple):
     reason: Reason
     at: int
     event_id: str
-    message_id: str
+    message_id: str | None
     code: str | None
     cause: str | None
     diagnostic: str | None

@@ -35,12 +35,13 @@ class SoftBounce:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One event that makes an address invalid by itself. `reason` is a word of schemas.standing.Reason, `at` in ms."""
+    """One event that makes an address invalid by itself. `reason` is a word of schemas.standing.Reason, `at` in ms;
+    `message_id` is None where no message made it."""
 
     reason: str
     at: int
     event_id: str
-    message_id: str
+    message_id: str | None
     code: str | None
     cause: str | None
     diagnostic: str | None

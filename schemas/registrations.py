@@ -1,4 +1,5 @@
-"""What an application tells: messages it sent or skipped, consents, customers, resets, and an operator's release.
+"""What an application tells: messages it sent or skipped, consents, customers, suppressions, resets, and an operator's
+release.
 
 Their shape, the rules that they keep, and the bodies of the receipts that they become. Each is right by itself then;
 whether it is news, the worker finds out.
@@ -29,6 +30,7 @@ from schemas.registration_fields import (
     reported_of,
     something_of,
 )
+from schemas.standing import NUMBER_REASONS
 from schemas.times import format_time, parse_time
 
 PROVIDER = "app"
@@ -197,6 +199,40 @@ class Customer(Registration):
     def receipt_key(self) -> str:
         """The customer's."""
         return f"customer:{self.customer}"
+
+
+REASONS_OF: dict[str, tuple[str, ...]] = {
+    "email": ("hard_bounce", "complaint", "provider_suppressed"),
+    "sms": (*sorted(NUMBER_REASONS), "complaint"),
+}
+"""Why an address may be suppressed, by channel. Repeated soft bounces are hard ones on another system's list."""
+
+
+class Suppression(Registration):
+    """An address that was known not to be written to before Waybill was asked: from another system's list."""
+
+    receipt_type = "suppression"
+
+    address: Address
+    channel: Channel
+    reason: Literal[
+        "hard_bounce", "complaint", "provider_suppressed", "invalid_number", "landline", "unreachable_carrier"
+    ]
+    actor: Name
+    note: Text | None = None
+    at: Time | None = None
+
+    def broken(self, now: int) -> Broken:
+        """What a provider reported can be suppressed, though it were no address by our rules."""
+        yield from faults_of_address("address", self.channel, self.address, reported_of)
+        taken = REASONS_OF[self.channel]
+        if self.reason not in taken:
+            yield "reason", f"expected one of {', '.join(taken)} for {self.channel}"
+        yield from faults_of_time("at", self.at, EARLIEST_MS, now)
+
+    def receipt_key(self) -> str:
+        """The address's."""
+        return f"suppression:{self.channel}:{normalise(self.channel, self.address)}"
 
 
 class Reset(Registration):

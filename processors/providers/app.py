@@ -1,4 +1,5 @@
-"""The tenant's own application: messages it registered, consents, customers, resets, and an operator's release.
+"""The tenant's own application: messages it registered, consents, customers, suppressions, resets, and an operator's
+release.
 
 Ingest has looked at everything that comes this way and answered faults, so what cannot be read here is not expected and
 becomes a dead letter. The body of a receipt is {"type": one of the readers below, <type>: {...}}: docs/data-model.md.
@@ -24,7 +25,7 @@ from processors.providers.reading import (
 )
 from processors.providers.told import Told
 from processors.providers.twilio import ERRORS
-from schemas.activity import Activity, Reset
+from schemas.activity import Activity, Mark, Reset
 from schemas.addresses import normalise
 from schemas.consent import EVIDENCE_METHODS, IN, OUT, SOURCES, ConsentChange
 from schemas.customers import KINDS, Customer, CustomerAddress
@@ -32,6 +33,7 @@ from schemas.envelope import Envelope
 from schemas.events import Descriptors, Event, event_identity
 from schemas.message_ids import load_json
 from schemas.registration_fields import EARLIEST_CREATED_MS
+from schemas.standing import Reason
 from schemas.status import CHANNELS, Outcome
 from schemas.tenant_log import RELEASED, TenantNote
 from schemas.times import parse_time
@@ -188,6 +190,22 @@ def _reset(envelope: Envelope, tenant: str, part: dict[str, Any]) -> Read:
     )
 
 
+def _suppression(envelope: Envelope, tenant: str, part: dict[str, Any]) -> Read:
+    """A mark like those of providers, though no message made it."""
+    channel, reason = part.get("channel"), part.get("reason")
+    address, actor = _address(channel, part.get("address")), text(part.get("actor"), NAME_LIMIT)
+    if address is None or not actor or reason not in _SUPPRESSING:
+        return Incomprehensible("not_a_suppression", "expected address, channel, reason and actor")
+    note, at = text(part.get("note")), _at(part, envelope)
+    identity = event_identity("app", "suppression", tenant, str(channel), address, reason, actor, note, at)
+    mark = Mark(reason, at, identity, None, None, "import", note or f"told by {actor}")
+    return Told(activity=[_activity(envelope, tenant, str(channel), address, mark)])
+
+
+_SUPPRESSING = frozenset(Reason) - {Reason.REPEATED_SOFT_BOUNCES}
+"""Reasons that a single mark has."""
+
+
 def _customer(envelope: Envelope, tenant: str, part: dict[str, Any]) -> Read:
     customer, kind = scalar(part.get("customer")), part.get("kind")
     entries = listed(part.get("addresses"))
@@ -242,6 +260,7 @@ def _release(envelope: Envelope, tenant: str, part: dict[str, Any]) -> Read:
 _READERS: dict[str, Callable[[Envelope, str, dict[str, Any]], Read]] = {
     "message": _message,
     "consent": _consent,
+    "suppression": _suppression,
     "reset": _reset,
     "customer": _customer,
     "release": _release,
@@ -249,7 +268,7 @@ _READERS: dict[str, Callable[[Envelope, str, dict[str, Any]], Read]] = {
 
 
 def _activity(
-    envelope: Envelope, tenant: str, channel: str, address: str, what: ConsentChange | Reset
+    envelope: Envelope, tenant: str, channel: str, address: str, what: ConsentChange | Mark | Reset
 ) -> Activity:
     return Activity(tenant, channel, address, envelope.received_at, envelope.receipt_id, what)
 

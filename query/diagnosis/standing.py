@@ -53,6 +53,7 @@ CAUSES = {
     "server": "the recipient's server has a fault",
     "suppressed_after_bounce": "after a bounce",
     "suppressed_after_complaint": "after a complaint",
+    "import": "it was on a list that was imported",
 }
 """Causes of bounces and of suppressions, in plain words."""
 

@@ -22,8 +22,10 @@ from schemas.registrations import (
     Registration,
     Release,
     Reset,
+    Suppression,
     read_registration,
 )
+from schemas.standing import Reason as StandingReason
 from schemas.status import CHANNELS
 from schemas.times import format_time
 
@@ -107,6 +109,18 @@ THINGS: list[tuple[type[Registration], Any]] = [
                 ),
             },
             {"name": TEXT, "created_at": TIMES},
+        ),
+    ),
+    (
+        Suppression,
+        _of(
+            {
+                "address": ADDRESSES,
+                "channel": CHANNEL,
+                "reason": st.sampled_from(list(StandingReason)),
+                "actor": NAMES,
+            },
+            {"note": TEXT, "at": TIMES},
         ),
     ),
     (Reset, _of({"address": ADDRESSES, "channel": CHANNEL, "actor": NAMES, "reason": TEXT}, {})),
