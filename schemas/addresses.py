@@ -99,11 +99,11 @@ def listed_address(channel: str, given: str) -> str | None:
         return None
     if channel != "email":
         number = normalise_phone(given)
-        return number if _E164(_PHONE_CHANNEL.sub("", number, count=1)) else None
-    if _PLAIN_EMAIL(given):
-        local, _, domain = given.partition("@")
-        fits = 0 < len(local) <= _LONGEST_LOCAL and len(given) <= _LONGEST_EMAIL
-        return given if fits and _is_host(domain) else None
+        return number if _E164(number) or _E164(_PHONE_CHANNEL.sub("", number, count=1)) else None
+    if given.isascii() and _PLAIN_EMAIL(address := given.strip().lower()):
+        local, _, domain = address.partition("@")
+        fits = len(local) <= _LONGEST_LOCAL and len(address) <= _LONGEST_EMAIL
+        return address if fits and _is_host(domain) else None
     try:
         return _email_of(given)
     except AddressFault:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.addresses import AddressFault, address_of, normalise
+from schemas.addresses import AddressFault, address_of, listed_address, normalise
 from schemas.status import CHANNELS
 
 EMAILS = st.text('ab@. <>\u200b\u00a0ÄßİΣς＠ﬁÅ\u0301。xn-üA\t"01', max_size=40)
@@ -47,3 +47,23 @@ def test_stray_characters_around_and_beside_the_at_sign_and_case_make_no_other_a
 def test_punctuation_makes_no_other_number(national: str, noise: list[str]) -> None:
     typed = "+1" + "".join(map("".join, zip(noise, national, strict=True)))
     assert normalise("sms", typed) == normalise("sms", f"+1{national}")
+
+
+@given(TEXTS)
+def test_in_a_list_an_email_address_is_what_it_is_alone(text: str) -> None:
+    try:
+        alone: str | None = address_of("email", text)
+    except AddressFault:
+        alone = None
+    assert listed_address("email", text) == alone
+
+
+@given(TEXTS)
+def test_in_a_list_no_number_is_lost_and_none_is_told_apart_from_what_it_is_alone(text: str) -> None:
+    listed = listed_address("sms", text)
+    assert listed in (None, normalise("sms", text))
+    try:
+        alone = address_of("sms", text)
+    except AddressFault:
+        return
+    assert listed == alone
