@@ -16,7 +16,7 @@ from query.app import make_app
 from query.context import Context
 from query.lag import Lag
 from query.parameters import Parameter
-from query.routes import dead_letters, messages, rates, statuses
+from query.routes import dead_letters, messages, rates, statuses, tenants
 from runtime.clickhouse import ClickHouse
 from runtime.tenants_file import TenantsFile
 from schemas.problems import PROBLEMS
@@ -102,6 +102,7 @@ async def test_every_route_of_query_is_described_and_nothing_else(tmp_path: Path
         ("/v1/rates", rates.PARAMETERS),
         ("/v1/statuses", statuses.PARAMETERS),
         ("/v1/dead-letters", dead_letters.PARAMETERS),
+        ("/v1/tenants", tenants.PARAMETERS),
     ],
 )
 def test_the_parameters_are_those_that_are_taken(path: str, taken: dict[str, Parameter]) -> None:
