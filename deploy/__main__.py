@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 from deploy import unsubscribe_link
+from deploy.importing import command as importing
 from deploy.prepare import prepare
 from runtime.cli import parser_of, read_settings
 from runtime.logs import set_up_logging
@@ -20,7 +21,12 @@ def main() -> None:
     unsubscribe_link.add_arguments(
         commands.add_parser("unsubscribe-link", help="print a signed unsubscribe link and its headers")
     )
+    importing.add_arguments(
+        commands.add_parser("import", help="bring in a CSV list of suppressions, opt-outs or customers")
+    )
     arguments = parser.parse_args()
+    if arguments.command == "import":
+        sys.exit(importing.run(arguments))
     settings = read_settings(PrepareSettings)
     set_up_logging(settings.log_level)
     if arguments.command == "unsubscribe-link":
