@@ -88,7 +88,7 @@ def facts(requests: int, rate: float, seed: int = 0) -> list[Fact]:
     """What happened, in the order of posting: `requests` callbacks offered at `rate` a second.
 
     In realistic proportions: of each 100 messages 96 are delivered (2 after a delay), 2 bounce, 2 are lost
-    sight of; 35 are opened, some several times, 8 have a link clicked. About 2.6 callbacks a message; sends,
+    sight of; 35 are opened, some several times, 8 have a link clicked. About 2.5 callbacks a message; sends,
     deliveries and opens of different messages interleave as in a real mailing.
     """
     rng = random.Random(seed)

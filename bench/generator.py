@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 TICK_S: Final = 0.002
-GRACE_S: Final = 20.0
+GRACE_S: Final = 60.0
 """How long answers are waited for after the last request was offered."""
 
 

@@ -1,8 +1,9 @@
 """The worker against the naive Faust agent and against a plain aiokafka loop, on the same receipts.
 
 All three have the real adapter, fold and status, and publish events and statuses. The naive agent takes one receipt a
-record, and makes a table write and a `send` for each event, as Faust's manual has it. The plain loop takes records of
-many through the worker's own outputs and keeps its facts in a dictionary: no table, no changelog, no recovery. Each runs
+record, and makes a table write and a `send` for each event, as Faust's manual has it. The plain loop takes as many
+records at once as the worker does, through the worker's own outputs, and keeps its facts in a dictionary: no table, no
+changelog, no recovery. Each runs
 in a process of its own, one after the other.
 """
 
@@ -10,7 +11,6 @@ import argparse
 import asyncio
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,6 +32,7 @@ from bench.usage import Watch
 from deploy.local.process import ROOT, die_with_parent, free_port
 from deploy.topics import create_topics
 from processors.facts import MessageFacts, fold, folds
+from processors.kafka_transport import BATCH_RECORDS
 from processors.outputs import Outputs
 from processors.ownership import Ownership, now_s
 from processors.providers import Incomprehensible, adapt
@@ -121,25 +122,32 @@ async def _prepare(bootstrap: str) -> None:
 def _in_process(variant: str, bootstrap: str, requests: int) -> Figures:
     """Runs a baseline in a process of its own; it prints its figures."""
     with tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker", variant, bootstrap, str(requests), folder],
             cwd=ROOT,
             stdout=subprocess.PIPE,
-            timeout=_TIMEOUT_S,
-            check=True,
+            preexec_fn=die_with_parent(),
             text=True,
         )
-    return Figures(**json.loads(done.stdout.splitlines()[-1]))
+        try:
+            with Watch({variant: psutil.Process(process.pid)}, every_s=0.2) as watch:
+                said, _ = process.communicate(timeout=_TIMEOUT_S)
+                peak = watch.use()[variant].peak_mib
+        finally:
+            process.kill()
+    return Figures(**json.loads(said.splitlines()[-1]), peak_mib=peak)
 
 
 def _worker(bootstrap: str, requests: int) -> Figures:
     """Runs the real worker over all receipts, from the first that its metrics tell of."""
     with tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder:
         port = free_port()
+        (Path(folder) / "tenants.toml").touch()
         settings = {
             "KAFKA": bootstrap,
             "WORKER_PORT": str(port),
             "WORKER_DATA": folder,
+            "TENANTS": f"{folder}/tenants.toml",
             "LOG_LEVEL": "warning",
         }
         process = subprocess.Popen(
@@ -205,12 +213,10 @@ class Meter:
         """Prints the figures."""
         assert self._began is not None
         wall, cpu = self._began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         figures = {
             "events": self._requests,
             "seconds": time.perf_counter() - wall,
             "cpu_s": time.process_time() - cpu,
-            "peak_mib": peak,
         }
         print(json.dumps(figures), flush=True)
 
@@ -227,15 +233,16 @@ async def plain_loop(bootstrap: str, requests: int) -> None:
     await consumer.start()
     last = False
     while not last:
-        for partition, batch in (await consumer.getmany(timeout_ms=1000)).items():
-            for record in batch:
+        for partition, found in (await consumer.getmany(timeout_ms=1000)).items():
+            for begin in range(0, len(found), BATCH_RECORDS):
+                batch = found[begin : begin + BATCH_RECORDS]
                 await outputs.room()
-                lines = record.value.split(b"\n")
+                lines = [line for record in batch for line in record.value.split(b"\n")]
                 last = meter.took(len(lines)) or last
-                events, statuses = _folded(lines, facts, record.offset)
+                events, statuses = _folded(lines, facts, batch[-1].offset)
                 outputs.add(EVENTS.name, partition.partition, events)
                 outputs.add(MESSAGE_STATUS.name, partition.partition, statuses)
-                outputs.commit(record)
+                outputs.commit(batch)
                 await asyncio.sleep(0)
     await outputs.settled()
     await consumer.commit()
@@ -247,7 +254,7 @@ async def plain_loop(bootstrap: str, requests: int) -> None:
 def _folded(
     lines: Iterable[bytes], facts: dict[str, MessageFacts], revision: int
 ) -> tuple[list[Entry], list[Entry]]:
-    """Events and statuses of the receipts of one record."""
+    """Events and statuses of these receipts."""
     events: list[Entry] = []
     touched: dict[str, None] = {}
     for line in lines:

@@ -1,6 +1,7 @@
 """Wires ingest together: settings in, a running server out."""
 
 import asyncio
+import gc
 import logging
 from typing import Any
 
@@ -21,7 +22,7 @@ from ingest.verifiers.twilio import TwilioVerifier
 from ingest.waiting import Limits
 from runtime import metrics
 from runtime.http import operations, start_listening, stop_on_signals
-from runtime.kafka import open_producer
+from runtime.kafka import open_client
 from runtime.tenants_file import TenantsFile
 from schemas.settings import IngestSettings
 from schemas.topics import RECEIPTS
@@ -43,7 +44,7 @@ class Ingest:
         self._https = Https(settings.certificate_timeout_s)
         self._certificates = Certificates(settings.sns_certs, fetch or self._https.get)
         self._subscriptions = Subscriptions(fetch or self._https.get)
-        self._publisher = Publisher(RECEIPTS.name, self._open_producer, _limits(settings))
+        self._publisher = Publisher(RECEIPTS.name, self._open_client, _limits(settings))
         tenants.on_change(lambda _: self._certificates.forget())
         metrics.WAITING_BYTES.set_function(lambda: self._publisher.waiting_bytes)
 
@@ -84,12 +85,11 @@ class Ingest:
         reachable = await self._publisher.is_reachable()
         return reachable, {"kafka": "reachable" if reachable else "unreachable"}
 
-    def _open_producer(self) -> Any:
+    def _open_client(self) -> Any:
         settings = self._settings
         # A write that nobody waits for any more is given up, so that the next one can begin.
-        return open_producer(
-            settings.kafka, "waybill-ingest", request_timeout_ms=int(settings.store_timeout_s * 1000)
-        )
+        timeout_ms = int(settings.store_timeout_s * 1000)
+        return open_client(settings.kafka, "waybill-ingest", request_timeout_ms=timeout_ms)
 
 
 def _own_url(settings: IngestSettings) -> str:
@@ -106,6 +106,16 @@ def _limits(settings: IngestSettings) -> Limits:
     )
 
 
+def _spare_the_collector() -> None:
+    """What a callback leaves behind is freed by its last reference; the collector mostly looks at what stays.
+
+    With Python's thresholds it takes a tenth of the time under load; cycles are still found, only later.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
 async def serve(settings: IngestSettings, tenants: TenantsFile) -> None:
     """Serves until SIGINT or SIGTERM. Raises OSError where the port is taken."""
     stop = asyncio.Event()
@@ -117,6 +127,7 @@ async def serve(settings: IngestSettings, tenants: TenantsFile) -> None:
         await start_listening(
             runner, settings.ingest_host, settings.ingest_port, reuse_port=settings.ingest_reuse_port
         )
+        _spare_the_collector()
         log.info("ingest listens on http://%s:%d", settings.ingest_host, settings.ingest_port)
         await stop.wait()
     finally:

@@ -9,9 +9,9 @@ share the cost of a record then, and the requests of one half arrive while the o
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from ingest.connection import Connection
@@ -29,10 +29,10 @@ _HEADERS = [("schema", envelope.SCHEMA.encode())]
 class Publisher:
     """Stores envelopes in one topic. Whatever Kafka does, a request has its answer in time and memory is bounded."""
 
-    def __init__(self, topic: str, open_producer: Callable[[], AIOKafkaProducer], limits: Limits) -> None:
+    def __init__(self, topic: str, open_client: Callable[[], AIOKafkaClient], limits: Limits) -> None:
         """Create it in the event loop: it begins to connect, and until it has, everything is refused."""
         self._waiting = Waiting(limits)
-        self._connection = Connection(topic, open_producer)
+        self._connection = Connection(topic, open_client, limits.store_timeout_s)
         self._loop = asyncio.get_running_loop()
         self.is_reachable = self._connection.is_reachable
         self._task = asyncio.create_task(self._run())
@@ -67,20 +67,21 @@ class Publisher:
         began = ended = float("-inf")
         while True:
             await self._waiting.something.wait()
-            producer = await self._connection.producer()
+            await self._connection.connected()
             if self._waiting.envelopes > 1:
                 pause = ended + min(ended - began, self._waiting.limits.wait_s) - self._loop.time()
                 if pause > 0:
                     await asyncio.sleep(pause)
             if writes := self._waiting.take():
                 began = self._loop.time()
-                await self._write(producer, writes)
+                await self._write(writes)
                 ended = self._loop.time()
 
-    async def _write(self, producer: AIOKafkaProducer, writes: list[Write]) -> None:
+    async def _write(self, writes: list[Write]) -> None:
         """Writes one record for each partition, together, and answers the requests."""
-        faults = await self._faults_of(producer, writes)
-        for write, fault in zip(writes, faults, strict=True):
+        faults = await self._connection.write({write.partition: write.value() for write in writes}, _HEADERS)
+        for write in writes:
+            fault = faults.get(write.partition, KafkaError("no answer for this partition"))
             if fault is None:
                 metrics.BATCH_ENVELOPES.observe(write.envelopes())
                 self._waiting.done(write, stored=True)
@@ -89,32 +90,3 @@ class Publisher:
             else:
                 log.error("Kafka refused a record of %d envelopes: %r", write.envelopes(), fault)
                 self._waiting.done(write, stored=False)
-        if any(faults):
-            self._connection.lost()
-        else:
-            self._connection.succeeded()
-
-    async def _faults_of(self, producer: AIOKafkaProducer, writes: list[Write]) -> list[Exception | None]:
-        """For each write, None once Kafka has acknowledged it, or why it has not."""
-        try:
-            deliveries = [await self._hand_over(producer, write) for write in writes]
-        except Exception as fault:  # aiokafka raises other things than its own, too
-            return [fault] * len(writes)
-        return [await _fault_of(delivery) for delivery in deliveries]
-
-    async def _hand_over(self, producer: AIOKafkaProducer, write: Write) -> Awaitable[object]:
-        batch = producer.create_batch()
-        batch.append(timestamp=None, key=None, value=write.value(), headers=_HEADERS)
-        batch.close()
-        delivery: Awaitable[object] = await producer.send_batch(
-            batch, self._connection.topic, partition=write.partition
-        )
-        return delivery
-
-
-async def _fault_of(delivery: Awaitable[object]) -> Exception | None:
-    try:
-        await delivery
-    except Exception as fault:
-        return fault
-    return None

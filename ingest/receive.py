@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
+from ingest.answers import SameAnswer
 from ingest.body import BodyReader
 from ingest.publisher import Publisher
 from ingest.receipt_ids import new_receipt_id
@@ -58,8 +59,9 @@ class Receiver:
         """The handler of a provider's addresses."""
         stored = metrics.RECEIPTS.labels(provider.name)
         seconds = metrics.ANSWER_SECONDS.labels(provider.name)
+        same = SameAnswer(provider.answer_type, provider.answer)
 
-        async def receive(request: web.BaseRequest, tenant: str | None) -> web.Response:
+        async def receive(request: web.BaseRequest, tenant: str | None) -> web.StreamResponse:
             began = time.perf_counter()
             try:
                 await self._store(provider, request, tenant)
@@ -68,11 +70,13 @@ class Receiver:
                 response = problem_response(refusal)
                 if not request.content.is_eof():
                     response.force_close()  # the rest of the body is not read for the sake of the next request
-            else:
-                stored.inc()
-                response = web.Response(body=provider.answer, content_type=provider.answer_type)
+                seconds.observe(time.perf_counter() - began)
+                return response
+            stored.inc()
             seconds.observe(time.perf_counter() - began)
-            return response
+            if request.keep_alive and request.version == HttpVersion11:
+                return same
+            return web.Response(body=provider.answer, content_type=provider.answer_type)
 
         return receive
 

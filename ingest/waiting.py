@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from ingest.refusals import unavailable
 
+_OPEN_S = 0.1
+"""How long a batch that is not written takes more: its requests share one deadline, that of the first of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -19,7 +22,7 @@ class Limits:
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Lines of one partition that arrived within `wait_s` of each other, and the answer that their requests await.
+    """Lines of one partition that arrived within _OPEN_S of each other, and the answer that their requests await.
 
     `stored` becomes True when Kafka has them, and False when their requests are told to come again.
     """
@@ -80,18 +83,12 @@ class Waiting:
         queue = self._queues.get(partition)
         batch = queue[-1] if queue else None
         now = self._loop.time()
-        if (
-            batch is None
-            or batch.size + size > self.limits.batch_bytes
-            or now - batch.opened > self.limits.wait_s
-        ):
+        if batch is None or batch.size + size > self.limits.batch_bytes or now - batch.opened > _OPEN_S:
             batch = self._open(partition, now)
         batch.lines.append(line)
         batch.size += size
         self.bytes += size
         self.envelopes += 1
-        self.nothing.clear()
-        self.something.set()
         return batch.stored
 
     def take(self) -> list[Write]:
@@ -123,6 +120,8 @@ class Waiting:
         batch = Batch(partition, now, self._loop.create_future())
         batch.deadline = self._loop.call_at(now + self.limits.store_timeout_s, self._expire, batch)
         self._queues.setdefault(partition, deque()).append(batch)
+        self.nothing.clear()
+        self.something.set()
         return batch
 
     def _take_from(self, queue: deque[Batch]) -> list[Batch]:

@@ -47,13 +47,18 @@ _TELLING = frozenset({Outcome.DELIVERED, Outcome.SOFT_BOUNCED})
 
 
 def _verdict(facts: MessageFacts) -> Verdict | None:
-    if has_arrived(facts):
-        return Verdict(facts.message_id, facts.filed_at, DELIVERED, None)
+    arrived, soft = has_arrived(facts), _soft_bounce(facts)
+    if not arrived and soft is None:
+        return None
+    return Verdict(facts.message_id, facts.filed_at, DELIVERED if arrived else SOFT, soft)
+
+
+def _soft_bounce(facts: MessageFacts) -> SoftBounce | None:
     soft = facts.latest.get(COUNTING_SOFT)
     if soft is None:
         return None
     at, _, detail = soft
-    bounce = SoftBounce(
+    return SoftBounce(
         at or facts.times[Outcome.SOFT_BOUNCED][0],
         detail["event_id"],
         detail.get("subtype"),
@@ -61,7 +66,6 @@ def _verdict(facts: MessageFacts) -> Verdict | None:
         detail.get("cause"),
         detail.get("diagnostic"),
     )
-    return Verdict(facts.message_id, facts.filed_at, SOFT, bounce)
 
 
 def mark_of(event: Event) -> Mark | None:

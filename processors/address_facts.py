@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from processors.verdicts import EMPTY, Entry, Window, message_hash, window_add, window_join
-from schemas.activity import Activity, Mark, Reset, Verdict
+from schemas.activity import SOFT, Activity, Mark, Reset, Verdict
 
 SCHEMA = "address-facts/1"
 MAX_BYTES = 640 * 1024
@@ -165,8 +165,10 @@ def _copied(facts: AddressFacts) -> AddressFacts:
 
 def _judge(new: AddressFacts, told: Verdict) -> None:
     entry: Entry = [told.message_at, message_hash(told.message_id)]
-    if told.soft:
-        soft = told.soft
+    soft = told.soft
+    # Also a soft bounce that was overcome: whether it was ever told must not depend on what was told together.
+    new.noted = new.noted or soft is not None
+    if soft is not None and told.verdict == SOFT:
         entry.append(
             [
                 soft.at,
@@ -178,7 +180,6 @@ def _judge(new: AddressFacts, told: Verdict) -> None:
                 _cut(soft.diagnostic, DIAGNOSTIC_LIMIT),
             ]
         )
-        new.noted = True
     new.window = window_add(new.window, entry)
 
 

@@ -10,12 +10,13 @@ from typing import Any
 from faust.types import TP
 
 from processors import keeping, tracking
-from processors.app import QUEUED_RECORDS, TrackApp
+from processors.app import QUEUED_BATCHES, TrackApp
 from processors.facts_table import FactsTable
+from processors.kafka_transport import RecordBatch
 from processors.keeping import Keeper
 from processors.outputs import Delivered, Outputs
 from processors.ownership import leave_at_once
-from processors.tracking import Tracker, Written
+from processors.tracking import Records, Tracker, Written
 from runtime import metrics
 from schemas.topics import (
     ADDRESS_ACTIVITY,
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class RecordAgent:
-    """What an agent's body calls: takes records of `source`, one by one. What is made of one is the subclass's."""
+    """What an agent's body calls: takes records of `source`. What is made of them is the subclass's."""
 
     name: str
     source: Topic
@@ -47,25 +48,22 @@ class RecordAgent:
         self._next: dict[TP, int] = {}
         self.acknowledged: dict[TP, int] = {}
 
-    async def take(self, event: Any) -> None:
-        """Folds one record and gives its outputs to the next flight.
+    async def take(self, message: RecordBatch) -> None:
+        """Folds some records and gives their outputs to the next flight.
 
-        A record of an earlier generation is dropped unacknowledged: whoever owns the partition now reads it again.
+        Those of an earlier generation are dropped unacknowledged: whoever owns the partition now reads them again.
         """
         await self._outputs.room()
-        message = event.message
-        if not self._is_current(message):
+        if not self._is_current(message) or not (records := await self._following(message)):
             return
-        await self._follow(message)
-        if not self._is_current(message):
-            return
-        self.fold(message, event.value or b"")
-        self._outputs.commit(event)
+        self.fold(message, records)
+        following = self._next[message.tp] = records[-1][0] + 1
+        self._outputs.commit((message.tp, following))
         # The fold has the event loop for itself otherwise, as long as there is something in the queue.
         await asyncio.sleep(0)
 
-    def fold(self, message: Any, value: bytes) -> None:
-        """Folds the value of a record into the tables and puts what is to be written into the next flight."""
+    def fold(self, message: RecordBatch, records: Records) -> None:
+        """Folds records into the tables and puts what is to be written into the next flight."""
         raise NotImplementedError
 
     def _put(self, partition: int, *outputs: tuple[Topic, Sequence[tracking.Entry]]) -> None:
@@ -77,28 +75,33 @@ class RecordAgent:
             table.write(partition, facts)
             self._outputs.add(table.kind.changelog.name, partition, list(facts.items()))
 
-    def _is_current(self, message: Any) -> bool:
+    def _is_current(self, message: RecordBatch) -> bool:
         generation = self._app.ownership.generation
         return generation is not None and message.generation_id == generation
 
-    async def _follow(self, message: Any) -> None:
-        """Makes sure that no record is passed over: Faust takes a jump in the offsets for acknowledged."""
+    async def _following(self, message: RecordBatch) -> list[tuple[int, bytes]]:
+        """Those of the records that follow what was taken before, so that none is passed over and none taken twice.
+
+        Where there is a gap, and not because older records have expired, the partition is read again from there.
+        """
         if self._generation != message.generation_id:
             self._generation = message.generation_id
             self._next.clear()
             self.acknowledged.clear()
-        tp, offset = message.tp, message.offset
-        expected = self._next.get(tp)
-        if expected is None:
-            expected = self._app.committed(tp)
-        if offset > expected:
-            earliest = (await self._app.consumer.earliest_offsets(tp))[tp]
-            if offset > max(earliest, expected):
-                leave_at_once(
-                    f"records {expected} to {offset - 1} of {tp.topic}[{tp.partition}] were passed over"
+        tp = message.tp
+        expected = self._next.get(tp, self._app.committed(tp))
+        if message.offset > expected:
+            earliest = await self._app.earliest(tp)
+            if not self._is_current(message):
+                return []
+            if message.offset > max(earliest, expected):
+                log.warning(
+                    "%s[%d] is read again from %d, not %d", tp.topic, tp.partition, expected, message.offset
                 )
+                await self._app.seek_back(tp, max(earliest, expected))
+                return []
             log.warning("%s[%d] begins at %d: older records have expired", tp.topic, tp.partition, earliest)
-        self._next[tp] = offset + 1
+        return [record for record in message.records if record[0] >= expected]
 
 
 class TrackAgent(RecordAgent):
@@ -112,14 +115,13 @@ class TrackAgent(RecordAgent):
         self._table = table
         self._tracker = tracker
 
-    def fold(self, message: Any, value: bytes) -> None:
+    def fold(self, message: RecordBatch, records: Records) -> None:
         """Events, statuses, and what the receipts tell of addresses, customers and tenants."""
         partition = message.partition
-        written = self._tracker.track(
-            value,
+        written = self._tracker.track_many(
+            records,
             topic=message.topic,
             partition=partition,
-            offset=message.offset,
             now=int(time.time() * 1000),
             read=lambda keys: self._table.read(partition, keys),
         )
@@ -151,14 +153,13 @@ class StandingAgent(RecordAgent):
         self._consents = consents
         self._keeper = keeper
 
-    def fold(self, message: Any, value: bytes) -> None:
+    def fold(self, message: RecordBatch, records: Records) -> None:
         """Standings, consents and the audit log."""
         partition = message.partition
-        kept = self._keeper.keep(
-            value,
+        kept = self._keeper.keep_many(
+            records,
             topic=message.topic,
             partition=partition,
-            offset=message.offset,
             now=int(time.time() * 1000),
             read_addresses=lambda keys: self._addresses.read(partition, keys),
             read_consents=lambda keys: self._consents.read(partition, keys),
@@ -180,19 +181,19 @@ class StandingAgent(RecordAgent):
 class Deliveries:
     """What comes back from the outputs, to the tables and agents that it concerns."""
 
-    def __init__(self, tables: Sequence[FactsTable]) -> None:
+    def __init__(self, app: TrackApp, tables: Sequence[FactsTable]) -> None:
+        self._app = app
         self._tables = {table.kind.changelog.name: table for table in tables}
         self.agents: dict[str, RecordAgent] = {}
 
-    def delivered(self, events: list[Any], offsets: Delivered) -> None:
-        """All of these is delivered: the tables' offsets first, then the acknowledgements, in order."""
+    def delivered(self, done: list[tuple[TP, int]], offsets: Delivered) -> None:
+        """All of this is delivered: the tables' offsets first, then the acknowledgements, in order."""
         for (topic, partition), offset in offsets.items():
             if topic in self._tables:
                 self._tables[topic].changelog_delivered(partition, offset)
-        for event in events:
-            event.ack()
-            message = event.message
-            self.agents[message.topic].acknowledged[message.tp] = message.offset + 1
+        for tp, following in done:
+            self._app.acknowledge(tp, following)
+            self.agents[tp.topic].acknowledged[tp] = following
 
 
 def _count(written: Written) -> None:
@@ -217,19 +218,19 @@ def declare_agent(app: TrackApp, agent: RecordAgent) -> None:
         value_type=bytes,
         key_serializer="raw",
         value_serializer="raw",
-        maxsize=QUEUED_RECORDS,
+        maxsize=QUEUED_BATCHES,
         allow_empty=True,
     )
 
     async def take_records(stream: Any) -> None:
-        # noack: Faust acknowledges in a `finally`, so that a body that raises would lose the record.
+        # noack: Faust acknowledges in a `finally`, so that a body that raises would lose its records.
         async for event in stream.noack().events():
             try:
-                await agent.take(event)
+                await agent.take(event.message)
             except asyncio.CancelledError:
                 raise
             except Exception:
-                log.exception("record %s@%d", event.message.tp, event.message.offset)
+                log.exception("%s at %d", event.message.tp, event.message.offset)
                 leave_at_once("an unforeseen error while folding")
 
     app.agent(source, name=agent.name)(take_records)

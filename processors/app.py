@@ -13,13 +13,14 @@ from rocksdict import Cache
 from processors.facts_table import ADDRESSES, CACHE_BYTES, CONSENTS, MESSAGES, FactsTable, facts_table
 from processors.kafka_transport import FAUST_LOG, Transport
 from processors.ownership import Ownership, leave_at_once
+from processors.recovery import FactsTableManager
 from schemas.settings import WorkerSettings
 from schemas.topics import FAUST_APP, RECEIPTS
 
 log = logging.getLogger(__name__)
 
-QUEUED_RECORDS = 32
-"""Records that wait between the fetch and the folding; one may have several MiB."""
+QUEUED_BATCHES = 8
+"""Batches of records that wait between the fetch and the folding; one may have several MiB."""
 
 COMMIT_INTERVAL_S = 1.0
 
@@ -50,6 +51,7 @@ class TrackApp(faust.App):
 
     logger = FAUST_LOG
 
+    bootstrap: str
     ownership: Ownership
     settle: Callable[[], Awaitable[None]]
     settle_timeout_s: float
@@ -57,6 +59,18 @@ class TrackApp(faust.App):
     def committed(self, tp: TP) -> int:
         """Where a partition's records go on by what was committed, 0 where nothing was."""
         return cast(Any, self.consumer)._committed_offset[tp] or 0
+
+    async def earliest(self, tp: TP) -> int:
+        """The first record that a partition still has."""
+        return int((await self.consumer.earliest_offsets(tp))[tp])
+
+    async def seek_back(self, tp: TP, offset: int) -> None:
+        """Goes on reading a partition at that offset."""
+        await cast(Any, self.consumer).seek_back(tp, offset)
+
+    def acknowledge(self, tp: TP, following: int) -> None:
+        """All records of a partition before that offset are done with."""
+        cast(Any, self.consumer).acknowledge(tp, following)
 
     def recovery_remaining(self) -> dict[TP, int]:
         """Changelog records that are still to be read, by partition."""
@@ -126,7 +140,9 @@ def create_app(settings: WorkerSettings, ownership: Ownership) -> tuple[TrackApp
         stream_wait_empty=False,
         web_enabled=False,
         Monitor=QuietMonitor,
+        TableManager=FactsTableManager,
     )
+    app.bootstrap = settings.kafka
     app.ownership = ownership
     app.settle_timeout_s = settings.session_timeout_s / 2
     cache = Cache(CACHE_BYTES)

@@ -199,29 +199,33 @@ class FactsTable(faust.Table[bytes, bytes]):
         """The changelog up to that offset is delivered: a recovery may start there."""
         self.data.set_persisted_offset(TP(self.kind.changelog.name, partition), offset)
 
-    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Joins what the changelog says with what is stored, key by key.
+    def apply_changelog(
+        self, partition: int, entries: Iterable[tuple[bytes, bytes | None]], last_offset: int
+    ) -> None:
+        """Joins what the changelog says up to that offset with what is stored, key by key.
 
         Joined, not overwritten: the last entry of a key may be that of a worker which had been frozen and was no longer
         the owner, and what is stored may be ahead of the changelog.
         """
-        by_partition: dict[int, dict[bytes, list[bytes]]] = {}
-        last: dict[TP, int] = {}
-        for event in batch:
-            message = event.message
-            last[message.tp] = max(message.offset, last.get(message.tp, -1))
-            if message.value is not None:
-                by_partition.setdefault(message.partition, {}).setdefault(message.key, []).append(
-                    message.value
-                )
+        by_key: dict[bytes, list[bytes]] = {}
+        for key, value in entries:
+            if value is not None:
+                by_key.setdefault(key, []).append(value)
         joiner = Joiner(self.kind)
-        for partition, entries in by_partition.items():
-            stored = self.read(partition, list(entries))
-            pairs = zip(entries.items(), stored, strict=True)
-            self.write(partition, {key: joiner.join(key, known, values) for (key, values), known in pairs})
+        stored = self.read(partition, list(by_key))
+        pairs = zip(by_key.items(), stored, strict=True)
+        self.write(partition, {key: joiner.join(key, known, values) for (key, values), known in pairs})
         joiner.tell()
-        for tp, offset in last.items():
-            self.data.set_persisted_offset(tp, offset)
+        self.changelog_delivered(partition, last_offset)
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        """The same for what Faust has read."""
+        by_partition: dict[int, list[Any]] = {}
+        for event in batch:
+            by_partition.setdefault(event.message.partition, []).append(event.message)
+        for partition, messages in by_partition.items():
+            last_offset = max(message.offset for message in messages)
+            self.apply_changelog(partition, [(one.key, one.value) for one in messages], last_offset)
 
 
 class Joiner:

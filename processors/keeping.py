@@ -1,4 +1,4 @@
-"""From one record of address activity to everything that is to be written for it. Pure: values in, values out.
+"""From records of address activity to everything that is to be written for them. Pure: values in, values out.
 
 A record holds many lines. The facts of all addresses and consents that they touch are read at once, then all lines are
 folded. A line that cannot be becomes a dead letter, and the others go on.
@@ -7,14 +7,14 @@ folded. A line that cannot be becomes a dead letter, and the others go on.
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, Self, TypeVar
 
 from processors import address_facts, consent, standing
 from processors.address_facts import AddressFacts
 from processors.consent import ConsentFacts
 from processors.dead_letters import INTERNAL_ERROR, MALFORMED_LINE, TOO_LARGE, Place, dead_letter
-from processors.tracking import Entry, ReadFacts, TooLargeError, fitting, revision_of
+from processors.tracking import Entry, ReadFacts, Records, TooLargeError, fitting, revision_of
 from schemas.activity import Activity, ActivityFault, parse_activity
 from schemas.consent import ConsentChange
 from schemas.topics import address_key, consent_key
@@ -38,15 +38,17 @@ F = TypeVar("F", bound=_Facts)
 class _Line:
     """An understood line: where it stood, what it says, and the key of the facts that it changes."""
 
-    index: int
+    place: Place
     raw: bytes
     activity: Activity
     key: bytes
+    revision: int
 
 
 @dataclass(slots=True)
 class Kept:
-    """What is to be written for one record of address activity."""
+    """What is to be written for some records of address activity: of each key its facts and its value once, as they are
+    after."""
 
     addresses: dict[bytes, bytes] = field(default_factory=dict)
     consents: dict[bytes, bytes] = field(default_factory=dict)
@@ -59,7 +61,7 @@ class Kept:
 
 
 class Keeper:
-    """Keeps standing and consent of addresses, record by record. `soft_bounce_limit` gives that of a tenant as it is now."""
+    """Keeps standing and consent of addresses. `soft_bounce_limit` gives that of a tenant as it is now."""
 
     def __init__(self, epoch: int, soft_bounce_limit: Callable[[str], int]) -> None:
         self._epoch = epoch
@@ -67,53 +69,50 @@ class Keeper:
         self._addresses = _Table(AddressFacts, address_facts.fold, self._publish_standing)
         self._consents = _Table(ConsentFacts, consent.fold, _publish_consent)
 
-    def keep(
+    def keep_many(
         self,
-        value: bytes,
+        records: Records,
         *,
         topic: str,
         partition: int,
-        offset: int,
         now: int,
         read_addresses: ReadFacts,
         read_consents: ReadFacts,
     ) -> Kept:
-        """Everything to be written for a record of address activity. `now` in ms is when its dead letters failed."""
+        """Everything to be written for records of address activity. `now` in ms is when their dead letters failed."""
         kept = Kept()
-        record = _Record(Place(topic, partition, offset, 0), revision_of(self._epoch, offset), now, kept)
-        addresses, consents = [], []
-        for index, raw in enumerate(value.split(b"\n")):
-            if not raw:
-                continue
-            try:
-                line = _read(index, raw)
-                if isinstance(line.activity.what, ConsentChange):
-                    kept.log.append((_address_of(line.activity), fitting(consent.logged(line.activity))))
-                    consents.append(line)
-                else:
-                    addresses.append(line)
-                kept.kinds[line.activity.kind] += 1
-            except ActivityFault as fault:
-                record.give_up(index, raw, MALFORMED_LINE, str(fault))
-            except Exception as error:
-                record.fail(index, raw, error)
-        kept.addresses, kept.standings = self._addresses.fold_all(record, addresses, read_addresses)
-        kept.consents, kept.states = self._consents.fold_all(record, consents, read_consents)
+        failures = _Failures(kept, now)
+        addresses: list[_Line] = []
+        consents: list[_Line] = []
+        for offset, value in records:
+            for index, raw in enumerate(value.split(b"\n")):
+                if raw and (line := self._read(raw, Place(topic, partition, offset, index), failures)):
+                    (consents if isinstance(line.activity.what, ConsentChange) else addresses).append(line)
+                    kept.kinds[line.activity.kind] += 1
+        for line in consents:
+            kept.log.append((_address_of(line.activity), consent.logged(line.activity)))
+        kept.addresses, kept.standings = self._addresses.fold_all(failures, addresses, read_addresses)
+        kept.consents, kept.states = self._consents.fold_all(failures, consents, read_consents)
         return kept
+
+    def _read(self, raw: bytes, place: Place, failures: "_Failures") -> _Line | None:
+        try:
+            activity = parse_activity(raw)
+            key, what = _address_of(activity), activity.what
+            if isinstance(what, ConsentChange):
+                fitting(consent.logged(activity))
+                own = (activity.tenant, activity.channel, activity.address, what.category, what.sender)
+                key = consent_key(*own).encode()
+            return _Line(place, raw, activity, key, revision_of(self._epoch, place.offset))
+        except ActivityFault as fault:
+            failures.give_up(place, raw, MALFORMED_LINE, str(fault))
+        except Exception as error:
+            failures.fail(place, raw, error)
+        return None
 
     def _publish_standing(self, facts: AddressFacts) -> bytes | None:
         # Where nothing but deliveries was ever told there is nothing that a reader must know.
         return standing.published(facts, self._soft_bounce_limit(facts.tenant)) if facts.noted else None
-
-
-def _read(index: int, raw: bytes) -> _Line:
-    activity = parse_activity(raw)
-    key, what = _address_of(activity), activity.what
-    if isinstance(what, ConsentChange):
-        key = consent_key(
-            activity.tenant, activity.channel, activity.address, what.category, what.sender
-        ).encode()
-    return _Line(index, raw, activity, key)
 
 
 def _address_of(activity: Activity) -> bytes:
@@ -125,32 +124,28 @@ def _publish_consent(facts: ConsentFacts) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
-    """The record that is being worked on, and where its dead letters go."""
+class _Failures:
+    """Where lines go that cannot be processed."""
 
-    place: Place
-    revision: int
-    now: int
     kept: Kept
+    now: int
 
-    def fail(self, index: int, raw: bytes, error: Exception, key: bytes | None = None) -> None:
+    def fail(self, place: Place, raw: bytes, error: Exception, key: bytes | None = None) -> None:
         """Puts a line aside that could not be processed."""
         reason = TOO_LARGE if isinstance(error, TooLargeError) else INTERNAL_ERROR
-        place = self.place
         log.error(
             "line %d of %s cannot be processed, dead letter %s: %r",
-            index,
+            place.index,
             f"{place.topic}[{place.partition}]@{place.offset}",
             reason,
             error,
             exc_info=error if reason == INTERNAL_ERROR else None,
         )
-        self.give_up(index, raw, reason, repr(error), key)
+        self.give_up(place, raw, reason, repr(error), key)
 
-    def give_up(self, index: int, raw: bytes, reason: str, detail: str, key: bytes | None = None) -> None:
+    def give_up(self, place: Place, raw: bytes, reason: str, detail: str, key: bytes | None = None) -> None:
         """Makes a line a dead letter."""
         self.kept.reasons[reason] += 1
-        place = replace(self.place, index=index)
         self.kept.dead_letters.append(
             dead_letter(
                 stage=STAGE, reason=reason, detail=detail, place=place, failed_at=self.now, raw=raw, key=key
@@ -172,7 +167,7 @@ class _Table(Generic[F]):
         self._publish = publish
 
     def fold_all(
-        self, record: _Record, lines: Sequence[_Line], read: ReadFacts
+        self, failures: _Failures, lines: Sequence[_Line], read: ReadFacts
     ) -> tuple[dict[bytes, bytes], list[Entry]]:
         """The encoded facts of all keys that the lines touch, and what is published of them."""
         by_key: dict[bytes, list[_Line]] = {}
@@ -183,7 +178,7 @@ class _Table(Generic[F]):
         values: list[Entry] = []
         for (key, told), known in zip(by_key.items(), stored, strict=True):
             try:
-                facts = self._folded(record, known, told)
+                facts = self._folded(failures, known, told)
                 if facts is None:
                     continue
                 new, value = fitting(facts.encode()), self._publish(facts)
@@ -192,15 +187,15 @@ class _Table(Generic[F]):
                 encoded[key] = new
             except Exception as error:
                 for line in told:
-                    record.fail(line.index, line.raw, error, key)
+                    failures.fail(line.place, line.raw, error, key)
         return encoded, values
 
-    def _folded(self, record: _Record, known: bytes | None, told: list[_Line]) -> F | None:
+    def _folded(self, failures: _Failures, known: bytes | None, told: list[_Line]) -> F | None:
         """The facts with all lines that can be folded; None where there are none."""
         facts = None if known is None else self._facts.decode(known)
         for line in told:
             try:
-                facts = self._fold(facts, line.activity, record.revision)
+                facts = self._fold(facts, line.activity, line.revision)
             except Exception as error:
-                record.fail(line.index, line.raw, error, line.key)
+                failures.fail(line.place, line.raw, error, line.key)
         return facts

@@ -1,4 +1,4 @@
-"""From one record of receipts to everything that is to be written for it. Pure: values in, values out.
+"""From records of receipts to everything that is to be written for them. Pure: values in, values out.
 
 A record holds many envelopes. All are adapted first, then the facts of all keys that they touch are read at once, then
 all events are folded. What one envelope does wrong stays with that envelope: it becomes a dead letter, whole, and the
@@ -32,13 +32,19 @@ _LARGEST_VALUE = MAX_RECORD_BYTES - 64 * 1024
 Entry = tuple[bytes, bytes]
 """Key and value of a record to be written."""
 
+Records = Sequence[tuple[int, bytes]]
+"""Offsets and values of records that follow each other in a partition."""
+
 ReadFacts = Callable[[Sequence[bytes]], Sequence[bytes | None]]
 """Gives the stored facts of keys, None where there are none yet."""
 
 
 @dataclass(slots=True)
 class Written:
-    """What is to be written for one record of receipts. `activity` is by partition of the addresses."""
+    """What is to be written for some records of receipts: of each key its facts and its status once, as they are after.
+
+    `activity` is by partition of the addresses.
+    """
 
     facts: dict[bytes, bytes] = field(default_factory=dict)
     events: list[Entry] = field(default_factory=list)
@@ -58,7 +64,7 @@ class _Understood:
     """An envelope with its events; `folded` are those that change facts, with the keys of these. `activity` is what it
     tells of addresses by itself, with their partitions; `customers` and `notes` are ready to be written."""
 
-    index: int
+    place: Place
     envelope: Envelope
     events: list[Entry] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
@@ -79,8 +85,8 @@ def revision_of(epoch: int, offset: int) -> int:
 
 
 class Tracker:
-    """Tracks what became of messages, record by record. `state_days` is the age from which an event counts as late,
-    `partitions` how many each topic has."""
+    """Tracks what became of messages. `state_days` is the age from which an event counts as late, `partitions` how many
+    each topic has."""
 
     def __init__(self, epoch: int, state_days: int, partitions: int) -> None:
         self._epoch = epoch
@@ -90,37 +96,53 @@ class Tracker:
     def track(
         self, value: bytes, *, topic: str, partition: int, offset: int, now: int, read: ReadFacts
     ) -> Written:
-        """Everything to be written for a record of receipts. `now` in ms is when its dead letters failed."""
+        """Everything to be written for one record of receipts; see `track_many`."""
+        return self.track_many([(offset, value)], topic=topic, partition=partition, now=now, read=read)
+
+    def track_many(
+        self,
+        records: Records,
+        *,
+        topic: str,
+        partition: int,
+        now: int,
+        read: ReadFacts,
+    ) -> Written:
+        """Everything to be written for records of receipts. `now` in ms is when their dead letters failed."""
         written = Written()
-        understood = []
-        for index, line in enumerate(value.split(b"\n")):
-            if not line:
-                continue
-            written.envelopes += 1
-            place = Place(topic, partition, offset, index)
-            try:
-                envelope = parse_line(line)
-            except EnvelopeFault as fault:
-                _give_up(written, MALFORMED_LINE, str(fault), place, now, raw=line)
-                continue
-            try:
-                adapted = self._adapt(index, envelope, revision_of(self._epoch, offset))
-            except Exception as error:
-                _fail(written, error, envelope, place, now)
-                continue
-            if isinstance(adapted, Incomprehensible):
-                _give_up(written, adapted.reason, adapted.detail, place, now, envelope=envelope)
-            else:
-                understood.append(adapted)
+        understood: list[_Understood] = []
+        for offset, value in records:
+            for index, line in enumerate(value.split(b"\n")):
+                if line:
+                    written.envelopes += 1
+                    self._understand(written, understood, line, Place(topic, partition, offset, index), now)
         if understood:
-            self._fold(written, understood, Place(topic, partition, offset, 0), now, read)
+            self._fold(written, understood, now, read)
         return written
 
-    def _adapt(self, index: int, envelope: Envelope, revision: int) -> _Understood | Incomprehensible:
+    def _understand(
+        self, written: Written, understood: list[_Understood], line: bytes, place: Place, now: int
+    ) -> None:
+        try:
+            envelope = parse_line(line)
+        except EnvelopeFault as fault:
+            _give_up(written, MALFORMED_LINE, str(fault), place, now, raw=line)
+            return
+        try:
+            adapted = self._adapt(place, envelope)
+        except Exception as error:
+            _fail(written, error, envelope, place, now)
+            return
+        if isinstance(adapted, Incomprehensible):
+            _give_up(written, adapted.reason, adapted.detail, place, now, envelope=envelope)
+        else:
+            understood.append(adapted)
+
+    def _adapt(self, place: Place, envelope: Envelope) -> _Understood | Incomprehensible:
         told = read_receipt(envelope)
         if isinstance(told, Incomprehensible):
             return told
-        understood = _Understood(index, envelope)
+        understood = _Understood(place, envelope)
         activity = list(told.activity)
         for event in told.events:
             activity += activity_of(event)
@@ -136,6 +158,7 @@ class Tracker:
                 key = f"{message}/{key_part(event.recipient or '')}"
                 understood.folded.append((key.encode(), event))
         understood.activity = [self._placed(one) for one in activity]
+        revision = revision_of(self._epoch, place.offset)
         for customer in told.customers:
             key = customer_key(customer.tenant, customer.customer)
             understood.customers.append((key.encode(), fitting(customer.to_json(revision))))
@@ -148,19 +171,16 @@ class Tracker:
         key = address_key(activity.tenant, activity.channel, activity.address)
         return partition_of(key, self._partitions), fitting(activity.to_line())
 
-    def _fold(
-        self, written: Written, understood: list[_Understood], place: Place, now: int, read: ReadFacts
-    ) -> None:
-        revision = revision_of(self._epoch, place.offset)
+    def _fold(self, written: Written, understood: list[_Understood], now: int, read: ReadFacts) -> None:
         keys = list(dict.fromkeys(key for one in understood for key, _ in one.folded))
         stored = dict(zip(keys, read(keys), strict=True)) if keys else {}
         facts: dict[bytes, MessageFacts] = {}
         touched_by: dict[bytes, list[tuple[_Understood, Event]]] = {}
         for one in understood:
             try:
-                touched = _fold_one(one, facts, stored, revision)
+                touched = _fold_one(one, facts, stored, revision_of(self._epoch, one.place.offset))
             except Exception as error:
-                _fail(written, error, one.envelope, replace(place, index=one.index), now)
+                _fail(written, error, one.envelope, one.place, now)
                 continue
             facts.update(touched)
             for key, event in one.folded:
@@ -178,8 +198,8 @@ class Tracker:
                 verdict = verdict_of(known, (event for _, event in touched_by[key]))
                 placed = self._placed(verdict) if verdict else None
             except Exception as error:
-                for one in {one.index: one for one, _ in touched_by[key]}.values():
-                    _fail(written, error, one.envelope, replace(place, index=one.index), now)
+                for one in {one.place: one for one, _ in touched_by[key]}.values():
+                    _fail(written, error, one.envelope, one.place, now)
             else:
                 written.facts[key] = encoded
                 written.statuses.append((key, status))

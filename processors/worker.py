@@ -82,6 +82,7 @@ class Worker:
         application = web.Application()
         add_operations(application, self._ready)
         site = await start_site(application, settings.worker_host, settings.worker_port)
+        log.info("health and metrics on http://%s:%d", settings.worker_host, settings.worker_port)
         try:
             found = await self._unless_stopped(partitions_of_topics(settings.kafka))
             if found is None:
@@ -92,12 +93,13 @@ class Worker:
             return await self._work()
         finally:
             await site.cleanup()
+            log.info("stopped")
 
     async def _work(self) -> int:
         settings = self.settings
         ownership = Ownership(settings.session_timeout_s)
         app, tables = create_app(settings, ownership)
-        deliveries = Deliveries(tables)
+        deliveries = Deliveries(app, tables)
         outputs = Outputs(settings.kafka, ownership, deliveries.delivered)
         app.settle = outputs.settled
         tracker = Tracker(settings.epoch, settings.state_days, settings.partitions)

@@ -4,6 +4,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 
 from schemas.topics import MAX_RECORD_BYTES
 
@@ -46,3 +47,11 @@ def open_consumer(
 def open_admin(bootstrap: str, client: str, **options: Any) -> AIOKafkaAdminClient:
     """An admin client, not started; create it in the running event loop. `options` are aiokafka's."""
     return AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id=client, **options)
+
+
+def open_client(bootstrap: str, client: str, **options: Any) -> AIOKafkaClient:
+    """What lies under producers and consumers: connections and metadata, for who writes whole requests itself.
+
+    Not connected; create it in the running event loop. `options` are aiokafka's.
+    """
+    return AIOKafkaClient(bootstrap_servers=bootstrap, client_id=client, **options)

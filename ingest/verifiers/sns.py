@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -32,28 +33,36 @@ NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
 UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
 
-_SIGNED = {
-    NOTIFICATION: ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
-    SUBSCRIPTION_CONFIRMATION: (
-        "Message",
-        "MessageId",
-        "SubscribeURL",
-        "Timestamp",
-        "Token",
-        "TopicArn",
-        "Type",
-    ),
-    UNSUBSCRIBE_CONFIRMATION: (
-        "Message",
-        "MessageId",
-        "SubscribeURL",
-        "Timestamp",
-        "Token",
-        "TopicArn",
-        "Type",
-    ),
-}
-_OPTIONAL = "Subject"
+
+class _Layout:
+    """Which fields of an envelope are signed, in byte order of their names."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self._values = itemgetter(*names)
+        self._parts = [part for name in names for part in (name, "")] + [""]
+
+    def string_to_sign(self, raw: dict[str, Any]) -> bytes:
+        """Name, newline, value, newline of each field. Raises ProblemError `malformed_envelope`.
+
+        Every one is a string then, and none but Message has a line break: nothing escapes one, so a forger could
+        else move the border between two fields of a signed text.
+        """
+        parts = self._parts.copy()
+        try:
+            parts[1::2] = self._values(raw)
+            text = "\n".join(parts)
+        except (KeyError, TypeError):
+            wrong = next(name for name in self.names if not isinstance(raw.get(name), str))
+            raise _malformed(f"expected {wrong}, a string") from None
+        if text.count("\n") != len(parts) - 1 + raw["Message"].count("\n"):
+            raise _malformed("expected every signed field but Message on one line")
+        return text.encode()
+
+
+_PLAIN = _Layout("Message", "MessageId", "Timestamp", "TopicArn", "Type")
+_WITH_SUBJECT = _Layout("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_CONFIRMATION = _Layout("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 
 _PADDING = PKCS1v15()
 _HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -96,20 +105,25 @@ def parse_envelope(body: bytes) -> SnsEnvelope:
     if not isinstance(raw, dict):
         raise _malformed("expected an SNS envelope, a JSON object")
     kind = raw.get("Type")
-    if not isinstance(kind, str) or (names := _SIGNED.get(kind)) is None:
+    if kind == NOTIFICATION:
+        layout = _PLAIN if raw.get("Subject") is None else _WITH_SUBJECT
+    elif kind in (SUBSCRIPTION_CONFIRMATION, UNSUBSCRIBE_CONFIRMATION):
+        layout = _CONFIRMATION
+    else:
         raise _malformed(
             "expected Type to be one of SNS's; is raw message delivery on? It is not signed: switch it off"
         )
+    signed = layout.string_to_sign(raw)
     return SnsEnvelope(
-        kind=kind,
-        message_id=raw["MessageId"] if isinstance(raw.get("MessageId"), str) else "",
-        topic=raw["TopicArn"] if isinstance(raw.get("TopicArn"), str) else "",
-        message=raw["Message"] if isinstance(raw.get("Message"), str) else "",
-        signed=_string_to_sign(raw, names),
-        version=_text(raw, "SignatureVersion"),
-        signature=_text(raw, "Signature"),
-        certificate_url=_text(raw, "SigningCertURL"),
-        subscribe_url=raw["SubscribeURL"] if kind == SUBSCRIPTION_CONFIRMATION else None,
+        kind,
+        raw["MessageId"],
+        raw["TopicArn"],
+        raw["Message"],
+        signed,
+        _text(raw, "SignatureVersion"),
+        _text(raw, "Signature"),
+        _text(raw, "SigningCertURL"),
+        raw["SubscribeURL"] if kind == SUBSCRIPTION_CONFIRMATION else None,
     )
 
 
@@ -126,25 +140,6 @@ def _text(raw: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise _bad_signature(f"expected {name}, a string")
     return value
-
-
-def _string_to_sign(raw: dict[str, Any], names: tuple[str, ...]) -> bytes:
-    """Name, newline, value, newline of each signed field, in byte order of the names.
-
-    Every one is a string then, and none but Message has a line break: nothing escapes one, so a forger could else
-    move the border between two fields of a signed text.
-    """
-    parts: list[str] = []
-    for name in names:
-        value = raw.get(name)
-        if isinstance(value, str):
-            if "\n" in value and name != "Message":
-                raise _malformed(f"expected {name} on one line")
-            parts += (name, value)
-        elif value is not None or name != _OPTIONAL:
-            raise _malformed(f"expected {name}, a string")
-    parts.append("")
-    return "\n".join(parts).encode()
 
 
 def is_signed_by(envelope: SnsEnvelope, key: RSAPublicKey) -> bool:
@@ -204,10 +199,12 @@ class SnsVerifier:
             )
         if envelope.version not in _HASHES:
             raise _bad_signature("expected SignatureVersion 1 or 2")
-        if not is_certificate_url(envelope.certificate_url):
-            raise _bad_signature("expected SigningCertURL to be a .pem of https://sns.<region>.amazonaws.com")
         key = self._certificates.known(envelope.certificate_url)
         if key is None:
+            if not is_certificate_url(envelope.certificate_url):
+                raise _bad_signature(
+                    "expected SigningCertURL to be a .pem of https://sns.<region>.amazonaws.com"
+                )
             key = await self._certificates.obtain(envelope.certificate_url)
         if not is_signed_by(envelope, key):
             raise _bad_signature("expected Signature to be SNS's over the fields as they are")

@@ -50,6 +50,9 @@ for events less urgently than for the status. Measured: a third of the engine's 
 
 _GATHER_S = 0.02
 """Pause after a fetch that brought something: fewer and larger fetches, at no delay that anybody sees."""
+_FETCH_BYTES, _FETCH_WAIT_MS = 1024 * 1024, 150
+"""Kafka answers a fetch once there is so much, or that time has passed: otherwise each of the worker's writes is
+fetched by itself, which costs both sides more than the rows do."""
 _STOP_S = 3.0
 """How long inserts under way may take when the process is to end, or partitions are to be given away."""
 _LAG_EVERY_S = 2.0
@@ -68,7 +71,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]
             "waybill-sink",
             instance=settings.instance,
             group_id=SINK_GROUP,
-            fetch_max_wait_ms=250,
+            fetch_min_bytes=_FETCH_BYTES,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
         )
         self._producer: AIOKafkaProducer | None = None
         self._writers = {

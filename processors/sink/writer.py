@@ -86,7 +86,8 @@ class TableWriter:
         """Of the assignment that the records come from; set by whoever adds them."""
         self._store, self._poison, self._stored = store, poison, stored
         self._rows, self._size, self._wait_s = rows, size, wait_s
-        self._buffer: deque[Record] = deque()
+        self._buffer: deque[tuple[Record, int]] = deque()
+        """Records and how many rows each has: counting them means to look at every byte, so it is done once."""
         self._buffered_rows = self._buffered_bytes = 0
         self._last_begun = self._last_took = 0.0
         self._some, self._full = asyncio.Event(), asyncio.Event()
@@ -101,8 +102,9 @@ class TableWriter:
     def add(self, records: Sequence[Record]) -> None:
         """Takes records in the order of their offsets."""
         for record in records:
-            self._buffer.append(record)
-            self._buffered_rows += row_count(record)
+            rows = row_count(record)
+            self._buffer.append((record, rows))
+            self._buffered_rows += rows
             self._buffered_bytes += len(record.value or b"")
         if self._buffer:
             self._some.set()
@@ -125,12 +127,12 @@ class TableWriter:
         while True:
             await self._some.wait()
             await self._pace()
-            batch, epoch = self._take(), self.epoch
+            (batch, rows), epoch = self._take(), self.epoch
             if not batch:
                 continue
             self._idle.clear()
             try:
-                await self._until_stored(batch)
+                await self._until_stored(batch, rows)
                 self._last_took = time.monotonic() - self._last_begun
                 self._stored(_next_offsets(batch), epoch)
             finally:
@@ -146,13 +148,14 @@ class TableWriter:
                 pass
         self._last_begun = time.monotonic()
 
-    def _take(self) -> list[Record]:
+    def _take(self) -> tuple[list[Record], int]:
+        """The records of the next batch, and how many rows they have."""
         batch: list[Record] = []
         rows = size = 0
         while self._buffer and rows < self._rows and size < self._size:
-            record = self._buffer.popleft()
+            record, of_record = self._buffer.popleft()
             batch.append(record)
-            rows += row_count(record)
+            rows += of_record
             size += len(record.value or b"")
         self._buffered_rows -= rows
         self._buffered_bytes -= size
@@ -160,14 +163,14 @@ class TableWriter:
             self._some.clear()
         if self._buffered_rows < self._rows and self._buffered_bytes < self._size:
             self._full.clear()
-        return batch
+        return batch, rows
 
-    async def _until_stored(self, batch: list[Record]) -> None:
+    async def _until_stored(self, batch: list[Record], rows: int) -> None:
         """Tries the whole batch again for as long as it takes: what it inserts twice, the table takes as one."""
         delay = FIRST_DELAY_S
         while True:
             try:
-                await self._insert_batch(batch)
+                await self._insert_batch(batch, rows)
                 return
             except ClickHouseAway as away:
                 log.warning("%s: ClickHouse is away, next try in %.1f s: %s", self.table, delay, away)
@@ -177,12 +180,12 @@ class TableWriter:
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY_S)
 
-    async def _insert_batch(self, batch: list[Record]) -> None:
+    async def _insert_batch(self, batch: list[Record], rows: int) -> None:
         body = joined(batch)
         if not body:
             return
         try:
-            await self._insert(body, sum(map(row_count, batch)))
+            await self._insert(body, rows)
         except ClickHouseRefused as refused:
             if refused.code not in _ROW_REFUSED:
                 raise

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from schemas.status import COUNTS, Status, label
-from tests.integration import log_model as model
+from schemas.times import format_time, parse_time
 from tests.integration.log_model import HOSTILE, Row, in_order, make_rows, matching
 from tests.integration.query_stage import OPERATOR, TENANTS, VOCABULARIES, QueryServer, key_of, write_tenants
 
@@ -111,7 +111,9 @@ def _filters() -> list[list[tuple[str, str]]]:
             "canceled",
         )
     ]
-    statuses = [[("status", status)] for status in Status] + [[("status", "sent"), ("status", "bounced")]]
+    statuses = [[("status", str(status))] for status in Status] + [
+        [("status", "sent"), ("status", "bounced")]
+    ]
     reached = [[("reached", name)] for name in COUNTS] + [[("reached", "opened"), ("reached", "bounced")]]
     times = [[(name, row["filed_at"])] for row in sample for name in ("from", "to")] + [
         [("updated_from", row["updated_at"])] for row in sample
@@ -192,7 +194,7 @@ async def test_pages_stay_whole_while_newer_rows_come_in(server: QueryServer) ->
         row
         | {
             "message_id": f"newer-{n}",
-            "filed_at": model.format_time(model.parse_time(ROWS[0]["filed_at"]) + 10**10),
+            "filed_at": format_time(parse_time(ROWS[0]["filed_at"]) + 10**10),
             "tenant": "third",
         }
         for n, row in enumerate(ROWS[:5])

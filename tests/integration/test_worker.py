@@ -80,12 +80,12 @@ async def test_revisions_never_fall_behind_what_was_published_before_a_crash(
 
 RAISES_ON_POISON = """
 from processors.tracking import Tracker
-track = Tracker.track
-def raising(self, value, **where):
-    if b"poison-for-the-worker" in value:
+track = Tracker.track_many
+def raising(self, records, **where):
+    if any(b"poison-for-the-worker" in value for _, value in records):
         raise RuntimeError("not foreseen")
-    return track(self, value, **where)
-Tracker.track = raising
+    return track(self, records, **where)
+Tracker.track_many = raising
 """
 
 

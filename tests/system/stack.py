@@ -6,9 +6,7 @@ Nothing of the program is imported here but the signer that stands in for SNS an
 import contextlib
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +22,7 @@ from tests.system import tenants
 from tests.system.client import Answer, Request, call, get
 from tests.system.payloads import Payload, at
 from tests.system.posting import PUBLIC_URL, sns_request, twilio_request
+from tests.system.processes import PARTS, alive, command_of, free_ports, has
 from tests.system.store import records_behind
 from tests.system.tenants import ACME, Tenant
 from tests.system.waiting import eventually, settled
@@ -32,16 +31,6 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = (sys.executable, "-m", "deploy.local")
 """What `make run` does once everything is installed."""
 SESSION_TIMEOUT_S = 10.0
-
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "ingest": ("-m", "ingest"),
-    "worker": ("-m", "processors", "worker"),
-    "sink": ("-m", "processors", "sink"),
-    "query": ("-m", "query"),
-    "clickhouse": ("-m", "deploy.local.clickhouse"),
-    "kafka": ("kafka.Kafka",),
-}
-"""How the command line of each part is told from the others."""
 
 
 class Stack:
@@ -74,8 +63,13 @@ class Stack:
         self.start_only(command)
         self.until_ready(timeout)
 
-    def start_only(self, command: tuple[str, ...] = RUN) -> None:
-        """Starts it and returns at once."""
+    def start_only(self, command: tuple[str, ...] = RUN, terminal: str | None = None) -> None:
+        """Starts it and returns at once. `terminal` is a device that becomes its controlling terminal."""
+
+        def take_terminal() -> None:
+            if terminal:  # whoever leads a session and has none gets the first one that it opens
+                os.open(terminal, os.O_RDWR)
+
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 command,
@@ -85,6 +79,7 @@ class Stack:
                 stderr=out,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                preexec_fn=take_terminal,
             )
 
     @property
@@ -121,10 +116,10 @@ class Stack:
         if self.process.poll() is None:
             (os.killpg if group else os.kill)(self.process.pid, number)
         deadline = time.monotonic() + timeout
-        while (left := _alive(before)) and time.monotonic() < deadline:
+        while (left := alive(before)) and time.monotonic() < deadline:
             self.process.poll()
             time.sleep(0.05)
-        told = [_command(process) for process in left]
+        told = [command_of(process) for process in left]
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -152,7 +147,7 @@ class Stack:
                     process.environ().get("WAYBILL_HOME", ""),
                 ):
                     found[process.pid] = process
-        return _alive(list(found.values()))
+        return alive(list(found.values()))
 
     def part(self, name: str) -> psutil.Process:
         """The running process of a part. Raises AssertionError where there is none."""
@@ -160,7 +155,7 @@ class Stack:
         with contextlib.suppress(psutil.NoSuchProcess):
             for process in psutil.Process(self.process.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error):
-                    if process.status() != psutil.STATUS_ZOMBIE and _has(process.cmdline(), marks):
+                    if process.status() != psutil.STATUS_ZOMBIE and has(process.cmdline(), marks):
                         return process
         raise AssertionError(f"{name} does not run; the run said: {self.said()}")
 
@@ -276,44 +271,20 @@ class Stack:
             assert len(outcomes) == count, outcomes
 
         settled(there, timeout, f"{count} events of {message_id}")
+        eventually(self._all_published, timeout, "the worker has published all that it has folded")
         bootstrap = self.environment_of("sink")["WAYBILL_KAFKA"]
         eventually(
             lambda: records_behind(bootstrap) == 0, timeout, "the sink has stored all that was published"
         )
         return self.recipients(message_id, key)
 
+    def _all_published(self) -> bool:
+        """An event can be in the store before the status that follows from it is even on Kafka."""
+        page = get(self.ports["worker"], "/metrics").body.decode()
+        return "\nwaybill_worker_records_in_flight 0.0\n" in page
+
     def rates(self, campaign: str, key: str = ACME.key) -> tuple[dict[str, int], dict[str, float | None]]:
         """Counts and rates of one campaign."""
         (item,) = self.items("/v1/rates", key, group_by="campaign", campaign=campaign)
         assert item["key"] == {"campaign": campaign}, item
         return item["counts"], item["rates"]
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback on which nobody listens, below the range that outgoing connections take theirs from."""
-    found: set[int] = set()
-    while len(found) < count:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.add(port)
-    return sorted(found)
-
-
-def _has(command: list[str], marks: tuple[str, ...]) -> bool:
-    return any(tuple(command[i : i + len(marks)]) == marks for i in range(len(command)))
-
-
-def _command(process: psutil.Process) -> str:
-    with contextlib.suppress(psutil.Error):
-        return " ".join(process.cmdline())[:200]
-    return f"pid {process.pid}"
-
-
-def _alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    found = []
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found

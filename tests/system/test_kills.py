@@ -4,7 +4,8 @@ import pytest
 
 from tests.system.load import Load
 from tests.system.model import plan
-from tests.system.stack import PARTS, Stack
+from tests.system.processes import PARTS
+from tests.system.stack import Stack
 from tests.system.tenants import BETA
 from tests.system.waiting import settled
 

@@ -17,7 +17,8 @@ from tests.system import payloads as p
 from tests.system.client import call, get
 from tests.system.load import Load
 from tests.system.model import plan
-from tests.system.stack import ROOT, SESSION_TIMEOUT_S, Stack, free_ports
+from tests.system.processes import free_ports
+from tests.system.stack import ROOT, SESSION_TIMEOUT_S, Stack
 from tests.system.waiting import eventually, settled
 
 

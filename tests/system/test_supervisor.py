@@ -112,6 +112,17 @@ def test_a_run_that_is_ended_while_it_starts_leaves_nothing(own: Stack) -> None:
     assert not left, left
 
 
+def test_nothing_is_left_when_the_terminal_is_closed(own: Stack) -> None:
+    """SIGHUP is how a terminal says so; while the terminal is there, it only means to read the tenants file again."""
+    terminal, other_end = os.openpty()
+    own.start_only(terminal=os.ttyname(other_end))
+    os.close(other_end)
+    eventually(lambda: len(own.family()) >= 2, 30, "the first part of the run")
+    own.process.send_signal(signal.SIGHUP)
+    os.close(terminal)
+    eventually(lambda: own.process.poll() is not None and not own.family(), 20, "nothing left")
+
+
 def test_a_part_that_ends_by_itself_is_started_again(stack: Stack) -> None:
     for name in ("ingest", "worker", "sink", "query"):
         process = stack.part(name)

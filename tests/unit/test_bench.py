@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bench.corpus import CAMPAIGN, TENANT, Fact, expected_counts, facts, http_request, payload_of
 from bench.generator import is_whole, quantile
+from bench.report import at_least, at_most, middle, table
 from processors.tracking import Tracker
 from schemas.envelope import Envelope
 
@@ -62,6 +63,38 @@ def test_an_answer_without_a_body_is_whole_at_the_end_of_its_head() -> None:
 @pytest.mark.parametrize(("q", "value"), [(0.0, 1.0), (0.5, 51.0), (0.99, 100.0), (1.0, 100.0)])
 def test_quantiles_are_taken_from_the_values_themselves(q: float, value: float) -> None:
     assert quantile([float(n) for n in range(1, 101)], q) == value
+
+
+def test_of_several_runs_each_number_is_the_middle_one() -> None:
+    runs = [{"rate": rate, "use": {"worker": {"cpu_s": rate * 2}}} for rate in (3, 1, 9)]
+    assert middle(runs) == {"rate": 3, "use": {"worker": {"cpu_s": 6}}}
+
+
+def test_a_run_that_did_not_come_to_an_end_is_not_hidden_by_the_others() -> None:
+    assert (
+        middle([{"worked_off_s": 1.0}, {"worked_off_s": None}, {"worked_off_s": 2.0}])["worked_off_s"] is None
+    )
+    assert middle([{"all_taken": True}, {"all_taken": False}, {"all_taken": True}])["all_taken"] is False
+
+
+@pytest.mark.parametrize(("value", "met"), [(0.85, True), (0.84, False), (None, False)])
+def test_a_lower_bound_is_met_at_the_bound_and_never_without_a_figure(value: float | None, met: bool) -> None:
+    assert at_least("receiver", "requests/s", value, 0.85).met is met
+
+
+@pytest.mark.parametrize(("value", "met"), [(1.2, True), (1.21, False), (None, False)])
+def test_an_upper_bound_is_met_at_the_bound_and_never_without_a_figure(
+    value: float | None, met: bool
+) -> None:
+    assert at_most("receiver", "CPU", value, 1.2).met is met
+
+
+def test_the_table_is_markdown_with_one_row_a_line() -> None:
+    rows = list(table([at_least("receiver", "requests/s", 0.9, 0.85), at_most("memory", "sink", 2.0, 1.15)]))
+    assert len(rows) == 4
+    assert len({len(row) for row in rows}) == 1
+    assert rows[2].endswith("| yes |")
+    assert rows[3].endswith("| NO  |")
 
 
 def folded_counts(made: Sequence[Fact]) -> Counter[str]:

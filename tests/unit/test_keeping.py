@@ -16,7 +16,7 @@ from schemas.envelope import Envelope
 from schemas.partition import partition_of
 from schemas.standing import Reason
 from schemas.topics import address_key, customer_key
-from tests.addresses import ADDRESS, delivered, mark, reset, sent_at, soft
+from tests.addresses import ADDRESS, delivered, facts_of, mark, reset, sent_at, soft
 from tests.cases import RECEIVED_AT, TENANT, app, payload, ses
 from tests.folding import mail_event, text_event
 
@@ -38,11 +38,10 @@ class Stored:
 def keep(addresses: Stored, *lines: bytes, offset: int = 7, limit: int = 5) -> Kept:
     """Keeps a record of activity and stores its facts."""
     consents = Stored()
-    kept = Keeper(2, lambda tenant: limit).keep(
-        b"\n".join(lines),
+    kept = Keeper(2, lambda tenant: limit).keep_many(
+        [(offset, b"\n".join(lines))],
         topic="waybill-address-activity",
         partition=1,
-        offset=offset,
         now=RECEIVED_AT,
         read_addresses=addresses.read,
         read_consents=consents.read,
@@ -199,3 +198,16 @@ def test_facts_fold_the_same_whether_lines_come_in_one_record_or_in_many() -> No
     assert one.facts == many.facts
     facts = AddressFacts.decode(one.facts[KEY])
     assert address_facts.join(facts, facts).encode() == facts.encode()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_an_address_comes_to_the_same_whether_its_receipts_are_folded_together_or_apart(
+    order: tuple[int, ...],
+) -> None:
+    names = ("send", "bounce-transient-mailbox-full", "delivery")
+    receipts = [mail_event(names[place]) for place in order]
+    table = Stored()
+    apart = [one for receipt in receipts for one in activity(track(receipt, table=table))]
+    found = [orjson.loads(facts_of(*told).encode()) for told in (activity(track(*receipts)), apart)]
+    assert found[0]["verdicts"] == found[1]["verdicts"]
+    assert found[0]["at"][0] is found[1]["at"][0] is True

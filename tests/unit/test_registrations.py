@@ -16,7 +16,7 @@ def registered(received_at: int = RECEIVED_AT, **said: Any) -> Any:
     return app({"type": "message", "message": message}, received_at=received_at)
 
 
-DESCRIBED = {
+DESCRIBED: dict[str, Any] = {
     "customer": "77",
     "document": "INV-8",
     "category": "transactional",

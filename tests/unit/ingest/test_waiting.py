@@ -51,8 +51,11 @@ async def test_a_single_envelope_may_be_larger_and_is_alone_then() -> None:
     assert values == [b"a", b"x" * 5000, b"b"]
 
 
-async def test_batches_of_different_moments_become_one_record_when_they_fit() -> None:
-    waiting = Waiting(Limits(wait_s=0))
+async def test_batches_of_different_moments_become_one_record_when_they_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ingest.waiting._OPEN_S", 0)
+    waiting = Waiting(Limits())
     first = waiting.add(0, b"a")
     await asyncio.sleep(0.002)
     second = waiting.add(0, b"b")
@@ -96,8 +99,11 @@ async def test_what_is_being_written_is_answered_in_time_and_keeps_its_room_unti
     assert answer.result() is False
 
 
-async def test_a_write_that_is_put_back_comes_first_again_without_what_has_been_answered() -> None:
-    waiting = Waiting(Limits(store_timeout_s=0.05, wait_s=0))
+async def test_a_write_that_is_put_back_comes_first_again_without_what_has_been_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ingest.waiting._OPEN_S", 0)
+    waiting = Waiting(Limits(store_timeout_s=0.05))
     old = waiting.add(0, b"old")
     await asyncio.sleep(0.03)
     young = waiting.add(0, b"young")
