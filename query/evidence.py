@@ -194,6 +194,7 @@ async def evidence_of(
             customers=[customers[name] for name in names],
             domain=figures.get(domain_of(each.address)),
             senders=Senders(rules.senders.transactional, rules.senders.marketing) if rules else Senders(),
+            marketing_needs_opt_in=rules is None or rules.marketing_consent == "opt-in",
             soft_bounce_limit=rules.soft_bounce_limit if rules else _SOFT_BOUNCE_LIMIT,
         )
         for each, names in zip(known, named, strict=True)

@@ -56,13 +56,15 @@ def _proof(row: Row) -> Proof:
 
 
 def no_opt_in(evidence: AddressEvidence) -> Iterator[Finding]:
-    """Nothing is on record about marketing, and no marketing message was sent either."""
+    """Nothing is on record about marketing where the tenant asks for it, and no marketing message was sent either."""
+    if evidence.channel != "email" or not evidence.marketing_needs_opt_in:
+        return
     known = any(row["category"] in (MARKETING, EVERY_CATEGORY) for row in evidence.consents)
     sent = any(row["category"] == MARKETING and "sent" in row["reached"] for row in evidence.messages)
-    if evidence.channel == "email" and not known and not sent:
+    if not known and not sent:
         yield Finding(
             "no_opt_in",
             Severity.INFO,
-            "No opt-in to marketing messages is on record: these are skipped unless the tenant's settings say otherwise.",
+            "No opt-in to marketing messages is on record, so these are not sent.",
             _OPT_IN,
         )

@@ -91,3 +91,4 @@ class AddressEvidence:
     domain: DomainFigures | None = None
     senders: Senders = Senders()
     soft_bounce_limit: int = 5
+    marketing_needs_opt_in: bool = True

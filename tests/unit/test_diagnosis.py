@@ -129,6 +129,7 @@ def test_who_opted_in_is_not_told_to_be_out() -> None:
 
 def test_without_an_opt_in_on_record_marketing_may_be_skipped() -> None:
     assert "no_opt_in" in codes(of_address(ann(message("delivered"))))
+    assert "no_opt_in" not in codes(of_address(ann(marketing_needs_opt_in=False)))
     assert "no_opt_in" not in codes(of_address(ann(consents=[consent("in")])))
     assert "no_opt_in" not in codes(of_address(ann(message("delivered", category="marketing"))))
     assert "no_opt_in" not in codes(of_address(phone(text_message("delivered"))))
