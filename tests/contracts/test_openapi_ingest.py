@@ -9,7 +9,7 @@ import orjson
 import pytest
 import pytest_asyncio
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -61,6 +61,7 @@ def test_every_route_for_applications_is_described_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(("kind", "documents"), THINGS, ids=[kind.__name__ for kind, _ in THINGS])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_is_accepted_is_described_as_such(
     kind: type[Registration], documents: Any, data: st.DataObject
