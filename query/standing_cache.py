@@ -2,10 +2,11 @@
 
 Values are applied by key, and a lower revision is ignored, as the contract of these topics has it. Only what differs
 from the default is kept: invalid standings, consents in and out, tenants that something was ever noted of. An entry is a
-text and one integer in a dict of its kind, about 150 bytes (docs/operations.md, “Sizing”).
+text and one integer in a dict of its kind, some 160 to 190 bytes (docs/operations.md, “Sizing”).
 """
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable
 from urllib.parse import unquote
 
@@ -37,7 +38,7 @@ class _Slots:
 
     def __init__(self) -> None:
         self.slots: dict[tuple[str | None, ...], Slot] = {}
-        self._forgotten: dict[tuple[tuple[str | None, ...], str], int] = {}
+        self._forgotten: OrderedDict[tuple[tuple[str | None, ...], str], int] = OrderedDict()
 
     def put(self, slot: tuple[str | None, ...], address: str, revision: int, known: int | None) -> None:
         """`known` is None for the default."""
@@ -65,7 +66,7 @@ class _Slots:
             kept.pop(address, None)
         self._forgotten[slot, address] = revision
         if len(self._forgotten) > FORGOTTEN:
-            del self._forgotten[next(iter(self._forgotten))]
+            self._forgotten.popitem(last=False)
 
     def __len__(self) -> int:
         return sum(map(len, self.slots.values()))
