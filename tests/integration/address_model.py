@@ -32,6 +32,7 @@ def standings(tenants: Iterable[str], seed: int = 7) -> list[Row]:
                 if reason or choose.random() < 0.5
                 else {"at": _ago(choose), "actor": "Sam", "reason": "r"}
             )
+            row_of = choose.randrange(3)
             found.append(
                 {
                     "schema": "address-standing/1",
@@ -49,8 +50,8 @@ def standings(tenants: Iterable[str], seed: int = 7) -> list[Row]:
                     "code": choose.choice((None, "5.1.1")),
                     "diagnostic": choose.choice((None, *HOSTILE)),
                     "hint": choose.choice((None, "clear it there")),
-                    "soft_bounces_in_a_row": choose.randrange(3),
-                    "soft_bounce": None,
+                    "soft_bounces_in_a_row": row_of,
+                    "soft_bounce": _soft_bounce(choose) if row_of else None,
                     "last_verdict_at": choose.choice((None, _ago(choose))),
                     "reset": reset,
                     "revision": 2**40 + number,
@@ -58,6 +59,18 @@ def standings(tenants: Iterable[str], seed: int = 7) -> list[Row]:
                 }
             )
     return found
+
+
+def _soft_bounce(choose: random.Random) -> Row:
+    return {
+        "message_id": "m/9",
+        "event_id": "f" * 32,
+        "at": _ago(choose),
+        "subtype": "MailboxFull",
+        "code": "4.2.2",
+        "cause": choose.choice(("full", None)),
+        "diagnostic": choose.choice((None, *HOSTILE)),
+    }
 
 
 def stale_standing(row: Row) -> Row:
