@@ -7,12 +7,13 @@ ends that the partitions had when it asked for them; what it has reached since i
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from query.pace import first_end
 from runtime.kafka import open_admin, open_consumer
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Follower:
         """Follows until it is cancelled, whatever Kafka does."""
         while True:
             try:
-                await self._follow()
+                await first_end(self._follow())
             except Recreated as fault:
                 log.warning("%s: all is read again", fault)
                 self._forget()
@@ -92,7 +93,7 @@ class Follower:
             await self._ask(consumer, partitions)
             for tp, position in self._positions.items():
                 consumer.seek(tp, position)
-            await _first_fault(self._read(consumer, partitions), self._keep_asking(consumer, partitions))
+            await first_end(self._read(consumer, partitions), self._keep_asking(consumer, partitions))
         finally:
             with suppress(Exception):
                 async with asyncio.timeout(1):
@@ -155,16 +156,3 @@ class Follower:
             if self._reached_at is None:
                 log.info("caught up with %s: %d records", ", ".join(self._appliers), self.records)
             self._reached_at, self._goal, self._told = asked_at, None, False
-
-
-async def _first_fault(*works: Coroutine[None, None, None]) -> None:
-    """Runs them side by side until one of them fails, and raises what it failed with."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

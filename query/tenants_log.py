@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from aiokafka import AIOKafkaProducer
 
+from query.pace import first_end
 from runtime.kafka import open_producer
 from schemas.partition import partition_of
 from schemas.tenant_log import SCHEMA, TenantNote, place_of
@@ -27,7 +28,7 @@ class TenantsLog:
         async with self._writing:
             try:
                 async with asyncio.timeout(_TIMEOUT_S):
-                    await self._write(note)
+                    await first_end(self._write(note))
             except BaseException:
                 await self.close()
                 raise
