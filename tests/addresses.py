@@ -1,5 +1,6 @@
 """Activity of one address, for tests that tell a story of it, and Hypothesis strategies for any activity."""
 
+from random import Random
 from typing import Any
 
 import orjson
@@ -85,6 +86,25 @@ def activities(messages: int = 12) -> st.SearchStrategy[Activity]:
     marks = st.builds(mark, st.sampled_from(MARKING), numbers, st.sampled_from([1000, 3000]))
     resets = st.builds(reset, st.builds(sent_at, numbers), st.sampled_from(["Sam Lee", "Kim Roe"]))
     return st.one_of(verdicts(messages), verdicts(messages), marks, resets)
+
+
+@st.composite
+def long_histories(draw: st.DrawFn) -> list[Activity]:
+    """Verdicts of more messages than the window holds, in rows of soft bounces and of deliveries, roughly in order; some
+    told twice, some revised. Lists drawn one by one would hardly ever be as long."""
+    chance = Random(draw(st.integers(0, 2**32)))
+    messages = draw(st.integers(70, 200))
+    unordered_by = draw(st.sampled_from([0, 0, 3, 40]))
+    told: list[tuple[float, Activity]] = []
+    softly = False
+    for number in range(messages):
+        softly = softly if chance.random() < 0.8 else not softly
+        told.append((number + chance.random() * unordered_by, soft(number) if softly else delivered(number)))
+        if chance.random() < 0.15:
+            told.append((number + chance.random() * 90, delivered(number) if softly else soft(number)))
+        if chance.random() < 0.1:
+            told.append((number + chance.random() * 90, told[chance.randrange(len(told))][1]))
+    return [one for _, one in sorted(told, key=lambda one: one[0])]
 
 
 @st.composite

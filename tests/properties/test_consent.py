@@ -78,7 +78,9 @@ def test_a_webhook_posted_again_later_is_no_news() -> None:
 
     stop, start = event_identity("stop"), event_identity("start")
     told = [change(stop, "out", START), change(start, "in", START + 1000), change(stop, "out", START + 2000)]
-    assert orjson.loads(published(facts_of(told)))["state"] == "in"
+    facts = facts_of(told)
+    assert orjson.loads(published(facts))["state"] == "in"
+    assert [change[0] for change in facts.changes] == [START, START + 1000]
 
 
 def test_the_facts_stay_within_their_bound_whatever_comes() -> None:

@@ -13,7 +13,17 @@ from processors.verdicts import EMPTY, KEPT, Window, rows, window_add, window_jo
 from schemas.activity import DELIVERED, Activity, Mark, Reset, SoftBounce, Verdict
 from schemas.events import event_identity
 from schemas.standing import Reason, Standing
-from tests.addresses import MARKING, MINUTE, START, activities, activity, facts_of, standing, verdicts
+from tests.addresses import (
+    MARKING,
+    MINUTE,
+    START,
+    activities,
+    activity,
+    facts_of,
+    long_histories,
+    standing,
+    verdicts,
+)
 
 LIMITS = st.integers(1, 6)
 NEVER, EVER = -(2**53), 2**53
@@ -50,12 +60,12 @@ def test_any_order_gives_the_same_facts_and_the_same_standing(
     }
 
 
-@given(st.lists(activities(90), min_size=1, max_size=200), st.data())
+@given(st.lists(activities(), min_size=1, max_size=30) | long_histories(), st.data())
 def test_any_repetition_of_what_was_told_gives_the_same_facts(
     told: list[Activity], data: st.DataObject
 ) -> None:
     """Also of what has left the window."""
-    again = data.draw(st.lists(st.sampled_from(told), max_size=20))
+    again = data.draw(st.lists(st.sampled_from(told), min_size=1, max_size=20))
     assert state(facts_of(*told, *again)) == state(facts_of(*told))
 
 
@@ -78,7 +88,7 @@ def test_joining_is_commutative_associative_and_idempotent(told: list[list[Activ
     assert whole(join(one, one)) == whole(one)
 
 
-@given(st.lists(activities(120), min_size=2, max_size=250), st.data())
+@given(long_histories(), st.data())
 def test_joining_with_an_earlier_state_of_its_own_changes_nothing(
     told: list[Activity], data: st.DataObject
 ) -> None:
@@ -88,7 +98,7 @@ def test_joining_with_an_earlier_state_of_its_own_changes_nothing(
     assert state(join(now, earlier)) == state(join(earlier, now)) == state(now)
 
 
-@given(*[st.lists(verdicts(150), min_size=1, max_size=200)] * 2)
+@given(long_histories(), long_histories())
 def test_windows_of_any_size_join_in_either_order(one: list[Activity], two: list[Activity]) -> None:
     left, right = window(one), window(two)
     joined = window_join(left, right)
@@ -129,10 +139,11 @@ def earliest(told: list[Activity], mark: Mark) -> int:
     )
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=400), LIMITS)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), min_size=5, max_size=20), LIMITS)
 def test_told_in_order_no_run_of_soft_bounces_is_forgotten_however_long_ago(
-    arrived: list[bool], limit: int
+    blocks: list[tuple[bool, int]], limit: int
 ) -> None:
+    arrived = [one for one, length in blocks for _ in range(length)]
     found = EMPTY
     for number, one in enumerate(arrived):
         at = START + number * MINUTE
@@ -144,14 +155,14 @@ def test_told_in_order_no_run_of_soft_bounces_is_forgotten_however_long_ago(
     assert invalid == (max(map(len, runs)) >= limit)
 
 
-@given(st.lists(verdicts(200), min_size=1, max_size=300), st.lists(verdicts(200), max_size=100))
+@given(long_histories(), st.lists(verdicts(200), max_size=30))
 def test_what_has_become_permanent_stays_so_whatever_else_is_told(
     told: list[Activity], later: list[Activity]
 ) -> None:
     assert longest_that_left(window([*told, *later])) >= longest_that_left(window(told))
 
 
-@given(st.lists(activities(200), min_size=1, max_size=300))
+@given(long_histories())
 def test_the_window_keeps_the_newest_and_no_more_than_64(told: list[Activity]) -> None:
     found = facts_of(*told).window
     keys = [entry[:2] for entry in found.entries]

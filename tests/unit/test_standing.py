@@ -283,7 +283,7 @@ def test_a_complaint_is_told_also_where_a_bounce_comes_first() -> None:
 
 
 def test_the_hint_to_clear_the_providers_list_stays_after_a_reset_until_something_arrives() -> None:
-    told = [mark(Reason.PROVIDER_SUPPRESSED, 0), reset(sent_at(1))]
+    told = [delivered(0), mark(Reason.PROVIDER_SUPPRESSED, 0), reset(sent_at(1))]
     assert standing(*told)["hint"] == PROVIDER_LIST_HINT
     assert standing(*told, delivered(2))["hint"] is None
 
