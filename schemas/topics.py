@@ -131,7 +131,9 @@ CUSTOMERS = Topic(
     retention_days=None,
     settings=_COMPACTED,
 )
-TENANT_LOG = Topic("waybill-tenant-log", key="tenant", schema="tenant-log/1", public=False, retention_days=None)
+TENANT_LOG = Topic(
+    "waybill-tenant-log", key="tenant", schema="tenant-log/1", public=False, retention_days=None
+)
 ADDRESS_CHANGELOG = Topic(
     f"{FAUST_APP}-{ADDRESS_TABLE}-changelog",
     key="tenant/channel/address",
