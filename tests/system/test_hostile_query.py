@@ -1,7 +1,6 @@
 """Input that nobody honest sends, at every address of query: a stable answer, never a crash, never another's data."""
 
 import contextlib
-import itertools
 import socket
 
 import pytest
@@ -117,11 +116,13 @@ def test_sql_and_patterns_in_a_filter_are_only_text(stack: Stack) -> None:
         "sender",
         "domain",
     )
-    for name, value in itertools.product(names, hostile):
-        answer = stack.ask("/v1/messages", **{name: value})
-        assert answer.status in (200, 400), (name, value, answer)
+    asked: list[dict[str, str]] = [dict.fromkeys(names, value) for value in hostile]
+    asked += [{name: value} for name, value in zip(names, hostile, strict=False)]
+    for parameters in asked:
+        answer = stack.ask("/v1/messages", **parameters)
+        assert answer.status in (200, 400), (parameters, answer)
         if answer.status == 200:
-            assert all("beta" not in str(row.get("tenant")) for row in answer.json()["items"])
+            assert "other" not in {row["campaign"] for row in answer.json()["items"]}, "another tenant's"
 
 
 def test_absurd_message_ids_are_404(stack: Stack) -> None:
