@@ -7,11 +7,14 @@ from typing import Any
 
 from aiohttp import web
 
+from ingest import unsubscribing
 from ingest.body import BodyReader
 from ingest.certificates import Certificates, Fetch
 from ingest.https import Https
 from ingest.publisher import Publisher
 from ingest.receive import Provider, Receiver
+from ingest.registering import Registrar
+from ingest.routes import Routes
 from ingest.server import Server
 from ingest.subscriptions import Subscriptions
 from ingest.verifiers.sns import SnsVerifier
@@ -56,10 +59,19 @@ class Ingest:
         twilio = receiver.handler(
             Provider("twilio", self._twilio, "X-Twilio-Signature", "text/xml", b"<Response/>")
         )
+        registrar = Registrar(
+            self._tenants,
+            BodyReader(settings.max_list_bytes, settings.body_timeout_s, settings.max_waiting_bytes),
+            self._publisher,
+            settings.max_body_bytes,
+        )
+        forms = BodyReader(unsubscribing.MAX_BODY_BYTES, settings.body_timeout_s, settings.max_waiting_bytes)
+        unsubscriber = unsubscribing.Unsubscriber(self._tenants, forms, registrar)
         return Server(
             shared={"/webhooks/ses": ses},
             by_tenant={"/webhooks/ses": ses, "/webhooks/twilio": twilio},
             pages=operations(self._ready),
+            others=Routes(registrar.routes() | unsubscriber.routes()),
         )
 
     async def close(self) -> None:

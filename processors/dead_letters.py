@@ -49,7 +49,7 @@ def dead_letter(
 ) -> tuple[bytes, bytes]:
     """Key and value of a record of `waybill-dead-letters`.
 
-    `stage` is the part that gave up ("track", "sink"), `failed_at` in ms since the epoch. Either the whole `envelope`
+    `stage` is the part that gave up ("track", "standing", "sink"), `failed_at` in ms since the epoch. Either the whole `envelope`
     goes in or, where there is none, the `raw` bytes as base64, and the `key` `tenant/message_id` where it is known.
     A body that would not fit into a record is left out and `detail` says so; it remains with its receipt, under the
     receipt's id.

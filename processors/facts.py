@@ -14,10 +14,11 @@ import orjson
 
 from processors.sketches import Sketch, identity_hash, sketch_add, sketch_join
 from schemas.events import Event
+from schemas.standing import SPARING_CAUSES
 from schemas.status import RANK, SUPPORTS, Outcome, Status
 
 SCHEMA = "message-facts/1"
-MAX_BYTES = 128 * 1024
+MAX_BYTES = 144 * 1024
 
 LIMITS = {"subject": 998, "text": 1600, "link": 1024, "diagnostic": 500, "error": 300}
 """Longest texts in the state, in characters; the events keep more. 998 is the longest line of a mail (RFC 5322),
@@ -28,6 +29,10 @@ NAME_LIMIT = 256
 OUT_OF_OFFICE = "soft_general"
 """Where Transient/General bounces are kept, apart from other soft ones: often an out-of-office reply, which means
 nothing once the message was delivered."""
+
+COUNTING_SOFT = "soft_counting"
+"""Where the latest soft bounce is kept that counts against the address, with the event that told it: not the sender's
+fault and not the message's."""
 
 _BOUNCE = ("subtype", "code", "cause", "diagnostic")
 _ERROR = ("error_code", "error", "reason", "diagnostic")
@@ -306,7 +311,10 @@ def _take(new: MessageFacts, event: Event) -> None:
             for name in _DIAGNOSTICS[kind]
             if isinstance(value := detail.get(name), str)
         }
-        _keep_latest(new, kind, [last, identity_hash(event.event_id), kept])
+        identity = identity_hash(event.event_id)
+        _keep_latest(new, kind, [last, identity, kept])
+        if event.outcome is Outcome.SOFT_BOUNCED and detail.get("cause") not in SPARING_CAUSES:
+            _keep_latest(new, COUNTING_SOFT, [last, identity, kept | {"event_id": event.event_id}])
 
 
 def _keep_latest(new: MessageFacts, kind: str, diagnostics: Diagnostics) -> None:

@@ -32,6 +32,11 @@ def status_of(facts: MessageFacts) -> Status:
     return _STATUSES[max(_RANKS[outcome] for outcome in facts.times)]
 
 
+def has_arrived(facts: MessageFacts) -> bool:
+    """Whether a fact tells of a delivery or implies one."""
+    return any(outcome in facts.times for outcome in _IMPLY_DELIVERY)
+
+
 class Engagement:
     """Opens or clicks: how many, how many of them by people, and when. Beyond 64 distinct ones, what is said of
     people is drawn from the 64 that are kept."""
@@ -66,7 +71,7 @@ class View:
         self.status = status_of(facts)
         self.opens = Engagement(facts, Outcome.OPENED)
         self.clicks = Engagement(facts, Outcome.CLICKED)
-        self.arrived = arrived = any(outcome in times for outcome in _IMPLY_DELIVERY)
+        self.arrived = arrived = has_arrived(facts)
         self.soft_bounces = sketch_count(facts.sketches.get(Outcome.SOFT_BOUNCED))
         if not arrived:
             self.soft_bounces += sketch_count(facts.sketches.get(OUT_OF_OFFICE))

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from aiokafka.errors import KafkaError
 
 from runtime.kafka import open_admin
-from schemas.topics import DEAD_LETTERS, EVENTS, FACTS_CHANGELOG, MESSAGE_STATUS, RECEIPTS
+from schemas.topics import TOPICS
 
 log = logging.getLogger(__name__)
 
-NEEDED = (RECEIPTS, EVENTS, MESSAGE_STATUS, DEAD_LETTERS, FACTS_CHANGELOG)
+NEEDED = TOPICS
 
 _RETRY_S = 1.0
 _TELL_EVERY = 10

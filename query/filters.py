@@ -24,16 +24,15 @@ OF_OPERATOR = {"tenant": Parameter(text)}
 
 def attributed(scope: Scope, given: Mapping[str, Any]) -> Where:
     """Rows that log and rates are made of, which pass the shared filters: those with a recipient."""
-    where = shared(scope, given)
+    where = Where(scope)
+    add_shared(where, given)
     where.add("m.recipient != ''")
     return where
 
 
-def shared(scope: Scope, given: Mapping[str, Any]) -> Where:
+def add_shared(where: Where, given: Mapping[str, Any]) -> None:
     """The shared filters among the parameters given."""
-    where = Where(scope)
     where.between("m.filed_at", given.get("from"), given.get("to"))
     for name in ("channel", "domain", *_EXACT):
         if name in given:
             where.equal(f"m.{name}", given[name])
-    return where

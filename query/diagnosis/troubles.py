@@ -1,0 +1,197 @@
+"""What goes wrong with messages, by kind: how to see it, how to tell it, and what to do about it."""
+
+from dataclasses import dataclass
+
+from query.diagnosis.findings import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A kind of trouble. `text` is told of {several} messages that {were} so, the latest of them {latest};
+    `lasting` ones keep everything away until they are mended, the others pass or have passed."""
+
+    code: str
+    text: str
+    remedy: str
+    lasting: bool = False
+
+
+_ALLOW = "{senders}"
+_PROVE = "Check that SPF, DKIM and DMARC of the sending domain are in order."
+
+TROUBLES: dict[str, Trouble] = {
+    trouble.code: trouble
+    for trouble in (
+        Trouble(
+            "failed",
+            "{several} failed before going out, the latest {latest}.",
+            "Mend the error that the evidence names, then send again.",
+            lasting=True,
+        ),
+        Trouble(
+            "rejected",
+            "{several} {were} refused by the sending provider before delivery, the latest {latest}.",
+            "Read the provider's reason and change the content, then send again.",
+            lasting=True,
+        ),
+        Trouble(
+            "blocked_by_organisation",
+            "{several} {were} blocked by the recipient's organisation, the latest {latest}.",
+            f"Ask their IT department to allow the sender {_ALLOW}. {_PROVE}",
+            lasting=True,
+        ),
+        Trouble(
+            "blocked_by_provider",
+            "{several} {were} blocked by the recipient's mailbox provider as unwanted, the latest {latest}.",
+            f"Ask the recipient to add {_ALLOW} to the safe senders. {_PROVE}",
+            lasting=True,
+        ),
+        Trouble(
+            "sender_blocklisted",
+            "{several} {were} refused because the sending server was on a blocklist, the latest {latest}.",
+            "Tell whoever runs the sending: the server's address must be taken off the list that the evidence names.",
+            lasting=True,
+        ),
+        Trouble(
+            "bounced",
+            "{several} {were} refused for good by the recipient's server, the latest {latest}.",
+            "Ask the recipient for the right address and correct it.",
+            lasting=True,
+        ),
+        Trouble(
+            "carrier_filtered",
+            "{several} {were} filtered by the carrier, the latest {latest}. Carriers do not tell why.",
+            "Change the wording, leave out shortened links, and check that the sender is registered with the carriers.",
+            lasting=True,
+        ),
+        Trouble(
+            "landline",
+            "{several} {were} not delivered, the latest {latest}: a landline, or a carrier that cannot be reached.",
+            "Ask for a mobile number.",
+            lasting=True,
+        ),
+        Trouble(
+            "invalid_number",
+            "{several} {were} not delivered because the number is not valid or no longer in service, the latest {latest}.",
+            "Check the number with its owner, country code included.",
+            lasting=True,
+        ),
+        Trouble(
+            "sender_not_registered",
+            "{several} {were} not delivered, the latest {latest}: the sender's number is not registered with the carriers.",
+            "Register the sending number (in the United States: A2P 10DLC), then send again.",
+            lasting=True,
+        ),
+        Trouble(
+            "content_refused",
+            "{several} {were} refused because of content or size, the latest {latest}. The address may be fine.",
+            "Send it smaller, without its attachment, or with other words.",
+        ),
+        Trouble(
+            "mailbox_full",
+            "{several} {were} given up because the mailbox is full, the latest {latest}.",
+            "Ask the recipient to make room, then send again.",
+        ),
+        Trouble(
+            "rate_limited",
+            "{several} {were} given up because the recipient's server takes no more at once, the latest {latest}.",
+            "Send again later, and more slowly to this domain.",
+        ),
+        Trouble(
+            "handset_off",
+            "{several} {were} not delivered because the handset was off or out of reach, the latest {latest}.",
+            "Send again later.",
+        ),
+        Trouble(
+            "gave_up",
+            "{several} {were} given up by the provider after some tries, the latest {latest}. The address may be fine.",
+            "Read the server's words in the evidence, and send again later.",
+        ),
+        Trouble(
+            "undelivered",
+            "{several} {were} not delivered by the carrier, the latest {latest}. Carriers often do not tell why.",
+            "Check the number, that the handset is on and has room, and send again.",
+        ),
+        Trouble(
+            "still_trying",
+            "The provider is still trying to deliver {latest}.",
+            "Wait: it stops trying {until}.",
+        ),
+        Trouble(
+            "not_handed_on",
+            "{several} {were} registered or accepted and not yet handed on, the latest {latest}.",
+            "Look whether sending has stopped.",
+        ),
+        Trouble(
+            "skipped",
+            "{several} {were} never attempted, the latest {latest}: the address had opted out, or not in.",
+            "The recipient can opt in again, or staff can with evidence; then send again.",
+        ),
+        Trouble(
+            "held_back",
+            "{several} {were} never attempted because the address was suppressed, the latest {latest}.",
+            "Once the address is valid again, send again what is still wanted.",
+        ),
+        Trouble(
+            "canceled",
+            "{several} {were} withdrawn before an attempt, the latest {latest}.",
+            "Send again if it is still wanted.",
+        ),
+    )
+}
+
+_BY_CODE = {
+    "21211": "invalid_number",
+    "21614": "invalid_number",
+    "30005": "invalid_number",
+    "21635": "landline",
+    "30006": "landline",
+    "30003": "handset_off",
+    "30004": "carrier_filtered",
+    "30007": "carrier_filtered",
+    "30034": "sender_not_registered",
+}
+"""Twilio's error codes (https://www.twilio.com/docs/api/errors) that say more than the status does."""
+
+_BY_CAUSE = {
+    "blocked": "blocked",
+    "blocklisted_ip": "sender_blocklisted",
+    "content": "content_refused",
+    "full": "mailbox_full",
+    "rate_limited": "rate_limited",
+}
+
+_BY_STATUS = {
+    "failed": "failed",
+    "rejected": "rejected",
+    "undelivered": "undelivered",
+    "skipped": "skipped",
+    "invalid": "held_back",
+    "canceled": "canceled",
+}
+
+UNDER_WAY_MS = 3_600_000
+"""So long a message may be under way without anybody wondering."""
+
+
+def trouble_of(row: Row, age_ms: int, *, organisation: bool) -> Trouble | None:
+    """What is wrong with a message of that age; None where nothing is. `organisation`: the domain is no mailbox provider's."""
+    code = _code_of(row, age_ms)
+    if code == "blocked":
+        code = "blocked_by_organisation" if organisation else "blocked_by_provider"
+    return TROUBLES[code] if code else None
+
+
+def _code_of(row: Row, age_ms: int) -> str | None:
+    status = row["status"]
+    if status == "bounced":
+        return _BY_CAUSE.get(row["bounce"]["cause"] or "", "bounced") if row["bounce"] else "bounced"
+    if status == "sent" and row["gave_up"]:
+        return _BY_CAUSE.get(row["soft_bounce"]["cause"] or "", "gave_up")
+    if status == "sent" and row["delay"]:
+        return "still_trying"
+    if status == "queued" and age_ms > UNDER_WAY_MS:
+        return "not_handed_on"
+    if status in ("failed", "rejected", "undelivered") and row["channel"] == "sms":
+        return _BY_CODE.get(row["error_code"] or "", _BY_STATUS[status])
+    return _BY_STATUS.get(status)

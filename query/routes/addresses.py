@@ -1,0 +1,116 @@
+"""GET /v1/addresses, and what is known and found of one of them."""
+
+from typing import Any
+
+from aiohttp import web
+
+from query.auth import scope_of
+from query.context import asked
+from query.diagnosis import of_address
+from query.evidence import NEWEST, Known, about_address, evidence_of
+from query.lists import answer_list, list_parameters
+from query.parameters import Parameter, choice, lower, stripped, time
+from query.sql.addresses import ADDRESSES, FIELDS, Place, add_filters
+from query.sql.messages import FIELDS as MESSAGE_FIELDS
+from query.sql.where import Where
+from runtime.http import json_response
+from schemas.addresses import normalise
+from schemas.problems import NOT_FOUND, ProblemError
+from schemas.standing import Reason, Standing
+from schemas.status import CHANNELS
+
+LIST_PARAMETERS: dict[str, Parameter] = {
+    "standing": Parameter(choice(*Standing)),
+    "reason": Parameter(choice(*Reason), many=True),
+    "channel": Parameter(choice(*CHANNELS)),
+    "domain": Parameter(lower),
+    "customer": Parameter(stripped),
+    "address": Parameter(stripped),
+    "from": Parameter(time),
+    "to": Parameter(time),
+    **list_parameters(ADDRESSES),
+}
+ONE_PARAMETERS: dict[str, Parameter] = {"channel": Parameter(choice(*CHANNELS))}
+
+_LAST_MESSAGES = 10
+
+
+async def get_addresses(request: web.Request) -> web.StreamResponse:
+    """Addresses with their standing; with standing=invalid the suppression list."""
+    context, principal, given = asked(request, LIST_PARAMETERS)
+    scope = scope_of(principal, given)
+    where = Where(scope)
+    add_filters(where, given, scope)
+    return await answer_list(request, context, principal, given, ADDRESSES, where)
+
+
+async def get_address(request: web.Request) -> web.Response:
+    """One address: its standing, its consents and its last messages."""
+    context, principal, given = asked(request, ONE_PARAMETERS)
+    place = asked_address(request, given)
+    known = await about_address(context, scope_of(principal, given), place, _LAST_MESSAGES)
+    if known is None:
+        raise ProblemError(NOT_FOUND, "nothing is known of this address")
+    document = {
+        **standing_document(known),
+        **consent_document(known.consents),
+        "customers": [
+            {
+                "customer": row["customer"],
+                "kind": row["kind"],
+                "name": row["name"],
+                "primary": any(
+                    each["primary"]
+                    for each in row["addresses"]
+                    if (each["channel"], each["address"]) == place
+                ),
+            }
+            for row in known.customers
+        ],
+        "last_messages": [{name: row[name] for name in MESSAGE_FIELDS} for row in known.messages],
+    }
+    return json_response(({"tenant": known.tenant} if principal.tenant is None else {}) | document)
+
+
+async def get_diagnosis(request: web.Request) -> web.Response:
+    """Why does this address not receive?"""
+    context, principal, given = asked(request, ONE_PARAMETERS)
+    place = asked_address(request, given)
+    scope = scope_of(principal, given)
+    known = await about_address(context, scope, place, NEWEST)
+    if known is None:
+        # Also of an address that nobody ever wrote to there is something to say.
+        known = Known(scope.tenant or "", *place, None, [], [])
+    (evidence,) = await evidence_of(context, [known])
+    return json_response(of_address(evidence).document())
+
+
+def asked_address(request: web.Request, given: dict[str, Any]) -> Place:
+    """Channel and normalised address that a path names; without `channel` what has an @ is an email address."""
+    text = request.match_info["address"]
+    channel = given.get("channel") or ("email" if "@" in text else "sms")
+    return channel, normalise(channel, text)
+
+
+def standing_document(known: Known) -> dict[str, Any]:
+    """The standing of an address; valid where nothing was ever heard that speaks against it."""
+    if known.standing is not None:
+        return {name: known.standing[name] for name in FIELDS}
+    return dict.fromkeys(FIELDS) | {
+        "address": known.address,
+        "channel": known.channel,
+        "standing": Standing.VALID,
+        "reasons": [],
+        "complained": False,
+        "soft_bounces_in_a_row": 0,
+    }
+
+
+def consent_document(consents: list[dict[str, Any]]) -> dict[str, Any]:
+    """Consents by category, and those that are of one sender alone by sender and category."""
+    of_all: dict[str, Any] = {}
+    by_sender: dict[str, dict[str, Any]] = {}
+    for row in consents:
+        told = {name: row[name] for name in ("state", "since", "source", "actor", "evidence", "reason")}
+        (by_sender.setdefault(row["sender"], {}) if row["sender"] else of_all)[row["category"]] = told
+    return {"consent": of_all, "consent_by_sender": by_sender}

@@ -1,0 +1,213 @@
+"""What is written for records of receipts and of address activity, and that a line that is wrong spoils only itself."""
+
+import base64
+from collections.abc import Sequence
+
+import orjson
+import pytest
+
+from processors import address_facts
+from processors.address_facts import AddressFacts
+from processors.keeping import Keeper, Kept
+from processors.outputs import RECORD_BYTES, joined_lines
+from processors.tracking import Tracker, Written, revision_of
+from schemas.activity import Activity, Verdict, parse_activity
+from schemas.envelope import Envelope
+from schemas.partition import partition_of
+from schemas.standing import Reason
+from schemas.topics import address_key, customer_key
+from tests.addresses import ADDRESS, delivered, facts_of, mark, reset, sent_at, soft
+from tests.cases import RECEIVED_AT, TENANT, app, payload, ses
+from tests.folding import mail_event, text_event
+
+KEY = address_key(TENANT, "email", ADDRESS).encode()
+PARTITIONS = 4
+
+
+class Stored:
+    """A table and what it holds."""
+
+    def __init__(self) -> None:
+        self.facts: dict[bytes, bytes] = {}
+
+    def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """As FactsTable.read."""
+        return [self.facts.get(key) for key in keys]
+
+
+def keep(addresses: Stored, *lines: bytes, offset: int = 7, limit: int = 5) -> Kept:
+    """Keeps a record of activity and stores its facts."""
+    consents = Stored()
+    kept = Keeper(2, lambda tenant: limit).keep_many(
+        [(offset, b"\n".join(lines))],
+        topic="waybill-address-activity",
+        partition=1,
+        now=RECEIVED_AT,
+        read_addresses=addresses.read,
+        read_consents=consents.read,
+    )
+    addresses.facts |= kept.addresses
+    return kept
+
+
+def track(*receipts: Envelope, table: Stored | None = None, offset: int = 7) -> Written:
+    """Tracks a record of receipts and stores its facts."""
+    table = table or Stored()
+    written = Tracker(epoch=2, state_days=60, partitions=PARTITIONS).track(
+        b"\n".join(one.to_line() for one in receipts),
+        topic="waybill-receipts",
+        partition=3,
+        offset=offset,
+        now=RECEIVED_AT,
+        read=table.read,
+    )
+    table.facts |= written.facts
+    return written
+
+
+def activity(written: Written) -> list[Activity]:
+    return [parse_activity(line) for lines in written.activity.values() for line in lines]
+
+
+def test_facts_go_on_from_record_to_record_under_the_revision_of_the_last() -> None:
+    table = Stored()
+    for number in range(5):
+        kept = keep(table, soft(number).to_line(), offset=number)
+    ((key, value),) = kept.standings
+    assert key == KEY
+    said = orjson.loads(value)
+    assert (said["reason"], said["revision"]) == ("repeated_soft_bounces", revision_of(2, 4))
+    assert kept.addresses[KEY] == table.facts[KEY]
+
+
+def test_deliveries_alone_are_kept_and_not_published() -> None:
+    table = Stored()
+    kept = keep(table, delivered(1).to_line())
+    assert list(kept.addresses) == [KEY] and kept.standings == []
+    assert keep(table, soft(2).to_line()).standings, "and once there is something to tell, all is"
+    assert keep(table, delivered(3).to_line()).standings
+
+
+def test_a_record_that_comes_again_is_written_again() -> None:
+    table = Stored()
+    first = keep(table, mark(Reason.COMPLAINT, 1).to_line())
+    again = keep(table, mark(Reason.COMPLAINT, 1).to_line())
+    assert again.standings == first.standings and again.addresses == first.addresses
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{", "malformed_line"),
+        (b"[]", "malformed_line"),
+        (b'{"schema": "address-activity/9"}', "malformed_line"),
+        (orjson.dumps(orjson.loads(reset(sent_at(1)).to_line()) | {"tenant": 7}), "internal_error"),
+        (orjson.dumps(orjson.loads(soft(1).to_line()) | {"received_at": "now"}), "internal_error"),
+    ],
+)
+def test_a_line_that_is_wrong_is_put_aside_and_the_others_go_on(line: bytes, reason: str) -> None:
+    kept = keep(Stored(), mark(Reason.COMPLAINT, 1).to_line(), line, soft(3).to_line())
+    said = orjson.loads(kept.standings[0][1])
+    assert (said["complained"], said["soft_bounces_in_a_row"]) == (True, 1)
+    ((_, letter),) = kept.dead_letters
+    document = orjson.loads(letter)
+    assert (document["stage"], document["reason"], document["source"]["index"]) == ("standing", reason, 1)
+    assert base64.b64decode(document["raw"]) == line
+    assert kept.reasons == {reason: 1}
+
+
+def test_facts_that_cannot_be_read_are_not_overwritten() -> None:
+    table = Stored()
+    table.facts[KEY] = b"from a later version"
+    kept = keep(table, soft(1).to_line(), mark(Reason.COMPLAINT, 1).to_line())
+    assert kept.addresses == {} and len(kept.dead_letters) == 2
+
+
+def test_a_delivery_is_told_once_by_its_event_and_not_by_sends_opens_and_clicks() -> None:
+    table = Stored()
+    told = [
+        activity(track(mail_event(name), table=table))
+        for name in ("send", "open", "delivery", "open", "click", "delivery")
+    ]
+    assert [len(one) for one in told] == [0, 1, 1, 0, 0, 1], "an open before the delivery implies one"
+
+
+def test_what_may_be_a_repeat_is_told_again() -> None:
+    table = Stored()
+    first, again = (track(mail_event("bounce-transient-mailbox-full"), table=table) for _ in range(2))
+    assert first.activity == again.activity != {}
+
+
+def test_activity_goes_to_the_partition_of_its_address() -> None:
+    written = track(*(mail_event(name) for name in ("bounce-of-two-of-three", "delivery-to-two-of-three")))
+    assert written.activity
+    for partition, lines in written.activity.items():
+        for one in map(parse_activity, lines):
+            assert partition == partition_of(address_key(one.tenant, one.channel, one.address), PARTITIONS)
+
+
+def test_the_place_of_a_message_among_others_never_changes() -> None:
+    table = Stored()
+    first = activity(track(mail_event("bounce-transient-mailbox-full"), table=table))
+    later = activity(track(mail_event("delivery"), table=table, offset=9))
+    places = {one.what.message_at for one in (*first, *later) if isinstance(one.what, Verdict)}
+    assert len(places) == 1
+
+
+def test_a_delivered_text_message_is_no_news_of_its_number() -> None:
+    assert track(text_event("status-delivered")).activity == {}
+
+
+def test_an_opt_out_by_a_message_of_long_ago_counts_though_it_is_late() -> None:
+    whole = payload("ses", "subscription-left-everything")
+    whole["mail"]["timestamp"] = "2026-01-01T00:00:00.000Z"
+    written = track(ses(whole))
+    assert written.late == 1 and not written.statuses
+    assert {one.kind for one in activity(written)} == {"consent"} and len(activity(written)) == 2
+
+
+def test_a_customer_is_written_under_its_key_with_the_revision_of_the_record() -> None:
+    told = {"customer": "42/7", "kind": "company", "addresses": []}
+    written = track(app({"type": "customer", "customer": told}))
+    ((key, value),) = written.customers
+    assert key == customer_key(TENANT, "42/7").encode() == b"acme/42%2F7"
+    assert orjson.loads(value)["revision"] == revision_of(2, 7)
+
+
+def test_a_registration_of_a_message_of_long_ago_is_late_and_makes_no_row() -> None:
+    told = {"id": "m-1", "channel": "email", "recipient": ADDRESS, "at": "2026-01-01T00:00:00.000Z"}
+    written = track(app({"type": "message", "message": told}))
+    assert written.late == 1 and not written.statuses and written.events
+
+
+def test_lines_go_as_few_records_and_a_long_one_alone() -> None:
+    assert list(joined_lines([])) == []
+    assert list(joined_lines([b"a", b"b"])) == [b"a\nb"]
+    half, long = b"x" * (RECORD_BYTES // 2), b"y" * (2 * RECORD_BYTES)
+    found = list(joined_lines([half, b"a", half, long, b"z"]))
+    assert found == [b"\n".join((half, b"a")), half, long, b"z"]
+    assert b"\n".join(found).split(b"\n") == [half, b"a", half, long, b"z"]
+
+
+def test_facts_fold_the_same_whether_lines_come_in_one_record_or_in_many() -> None:
+    told = [soft(1), delivered(2), mark(Reason.HARD_BOUNCE, 3), reset(sent_at(4)), soft(5)]
+    one, many = Stored(), Stored()
+    keep(one, *(each.to_line() for each in told))
+    for each in told:
+        keep(many, each.to_line())
+    assert one.facts == many.facts
+    facts = AddressFacts.decode(one.facts[KEY])
+    assert address_facts.join(facts, facts).encode() == facts.encode()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_an_address_comes_to_the_same_whether_its_receipts_are_folded_together_or_apart(
+    order: tuple[int, ...],
+) -> None:
+    names = ("send", "bounce-transient-mailbox-full", "delivery")
+    receipts = [mail_event(names[place]) for place in order]
+    table = Stored()
+    apart = [one for receipt in receipts for one in activity(track(receipt, table=table))]
+    found = [orjson.loads(facts_of(*told).encode()) for told in (activity(track(*receipts)), apart)]
+    assert found[0]["verdicts"] == found[1]["verdicts"]
+    assert found[0]["at"][0] is found[1]["at"][0] is True
