@@ -57,9 +57,9 @@ def main() -> None:
 
 
 def _receiver(arguments: argparse.Namespace, _: int) -> Measured:
-    seconds = min(arguments.seconds, 8.0)
+    slices = 2 if arguments.quick else 10
     with tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder, EmbeddedKafka(Path(folder)) as kafka:
-        found = receiver.measure(kafka.bootstrap, seconds, arguments.runs)
+        found = receiver.measure(kafka.bootstrap, slices, arguments.runs)
     return found, [
         at_least("receiver", "requests/s, of bare aiohttp's", found["requests_ratio"], 0.85),
         at_most("receiver", "CPU a request, of bare aiohttp's", found["cpu_ratio"], 1.2),

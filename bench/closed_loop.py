@@ -22,6 +22,7 @@ class Load:
         self._transports: list[asyncio.Transport] = []
         self.statuses: Counter[int] = Counter()
         self.seconds: list[float] = []
+        self.sent = 0
         self.counting = False
         self.running = True
 
@@ -44,6 +45,7 @@ class Load:
 
     def next_request(self) -> bytes:
         """The next request, round and round."""
+        self.sent += 1
         return next(self._requests)
 
 
@@ -84,6 +86,7 @@ async def _main(arguments: argparse.Namespace) -> dict[str, object]:
     return {
         "seconds": took,
         "answers": len(ordered),
+        "sent": load.sent,
         "statuses": {str(status): number for status, number in load.statuses.items()},
         "answer_p50_s": quantile(ordered, 0.5),
         "answer_p99_s": quantile(ordered, 0.99),

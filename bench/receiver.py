@@ -19,40 +19,28 @@ import psutil
 
 from bench.corpus import TENANT, TOPIC, certificates, corpus
 from bench.stack import ROOT
-from bench.usage import Watch
 from deploy.local.process import free_port
 from deploy.topics import create_topics
 
 REQUESTS: Final = 20_000
 CONNECTIONS: Final = 64
-WARM_UP_S: Final = 1.0
+SLICE_S: Final = 2.0
+WARM_UP_S: Final = 0.5
 _START_S: Final = 20.0
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
-def measure(kafka_bootstrap: str, seconds: float = 8.0, runs: int = 3) -> dict[str, Any]:
-    """Requests a second and CPU a request of both, by run, and the medians of their ratios.
+def measure(kafka_bootstrap: str, slices: int = 10, runs: int = 3) -> dict[str, Any]:
+    """Requests a second and CPU a request of both, by run: medians of its slices.
 
-    The servers take turns, so that whatever else the machine does meets both. `cpu_us` is the server's own CPU in
-    µs a request; the generator's and the whole machine's are told apart.
+    Both servers stand all the time and take turns in slices of SLICE_S under load: other work on the machine meets
+    both, and a ratio compares two slices that follow each other. `cpu_us` is the server's own CPU in µs a request; the
+    generator's and the whole machine's are told apart.
     """
     made = corpus(REQUESTS, 2000)
     asyncio.run(create_topics(kafka_bootstrap, partitions=4))
-    found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder:
-        for _ in range(runs):
-            with _verify_only() as server:
-                baseline = _load(server, made.folder, seconds)
-            with _ingest(Path(folder), kafka_bootstrap) as server:
-                ingest = _load(server, made.folder, seconds)
-            found.append(
-                {
-                    "baseline": baseline,
-                    "ingest": ingest,
-                    "requests_ratio": ingest["requests_a_second"] / baseline["requests_a_second"],
-                    "cpu_ratio": ingest["cpu_us"] / baseline["cpu_us"],
-                }
-            )
+        found = [_run(kafka_bootstrap, Path(folder), made.folder, slices) for _ in range(runs)]
     return {
         "connections": CONNECTIONS,
         "mean_bytes": made.mean_bytes,
@@ -61,6 +49,26 @@ def measure(kafka_bootstrap: str, seconds: float = 8.0, runs: int = 3) -> dict[s
         "requests_a_second": median(run["ingest"]["requests_a_second"] for run in found),
         "baseline_requests_a_second": median(run["baseline"]["requests_a_second"] for run in found),
         "runs": found,
+    }
+
+
+def _run(kafka_bootstrap: str, folder: Path, requests: Path, slices: int) -> dict[str, Any]:
+    baseline: list[dict[str, float]] = []
+    ingest: list[dict[str, float]] = []
+    with _verify_only() as verifying, _ingest(folder, kafka_bootstrap) as storing:
+        for server in (verifying, storing):
+            _load(server, requests)  # warms it up
+        for _ in range(slices):
+            baseline.append(_load(verifying, requests))
+            ingest.append(_load(storing, requests))
+    pairs = list(zip(ingest, baseline, strict=True))
+    return {
+        "baseline": {name: median(one[name] for one in baseline) for name in baseline[0]},
+        "ingest": {name: median(one[name] for one in ingest) for name in ingest[0]},
+        "requests_ratio": median(
+            one["requests_a_second"] / other["requests_a_second"] for one, other in pairs
+        ),
+        "cpu_ratio": median(one["cpu_us"] / other["cpu_us"] for one, other in pairs),
     }
 
 
@@ -132,34 +140,28 @@ def _ingest(folder: Path, kafka_bootstrap: str) -> Iterator[Server]:
         server.stop()
 
 
-def _load(server: Server, folder: Path, seconds: float) -> dict[str, Any]:
+def _load(server: Server, folder: Path) -> dict[str, float]:
+    """One slice: as many requests as it answers. Raises RuntimeError where it answers anything but 200."""
     command = ["-m", "bench.closed_loop", "--corpus", str(folder), "--count", str(REQUESTS)]
-    command += ["--port", str(server.port), "--seconds", str(seconds), "--connections", str(CONNECTIONS)]
-    generator = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE)
-    time.sleep(WARM_UP_S + 1.0)  # it connects and warms up; CPU is sampled while it counts
+    command += ["--port", str(server.port), "--seconds", str(SLICE_S), "--warm-up", str(WARM_UP_S)]
+    command += ["--connections", str(CONNECTIONS)]
     process = psutil.Process(server.process.pid)
-    answered = _answered(process, min(seconds - 1.5, seconds * 0.7))
-    out, _ = generator.communicate(timeout=seconds + 30)
-    said: dict[str, Any] = json.loads(out)
+    before = sum(process.cpu_times()[:2])
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=_START_S
+    )
+    cpu = sum(process.cpu_times()[:2]) - before
+    said: dict[str, Any] = json.loads(done.stdout)
     if set(said["statuses"]) != {"200"}:
         raise RuntimeError(f"expected 200 alone, got {said['statuses']}")
-    rate = said["answers"] / said["seconds"]
     return {
-        "requests_a_second": rate,
-        "cpu_us": answered / rate * 1e6,
-        "generator_cpu_us": said["cpu_s"] / (said["answers"] * (1 + WARM_UP_S / said["seconds"])) * 1e6,
+        "requests_a_second": said["answers"] / said["seconds"],
+        "cpu_us": cpu / said["sent"] * 1e6,
+        "generator_cpu_us": said["cpu_s"] / said["sent"] * 1e6,
         "answer_p50_ms": said["answer_p50_s"] * 1000,
         "answer_p99_ms": said["answer_p99_s"] * 1000,
-        "peak_mib": process.memory_info().rss / 2**20 if process.is_running() else None,
+        "peak_mib": process.memory_info().rss / 2**20,
     }
-
-
-def _answered(process: psutil.Process, seconds: float) -> float:
-    """CPU seconds a second of that process."""
-    with Watch({"server": process}) as watch:
-        began = time.perf_counter()
-        time.sleep(seconds)
-        return watch.use()["server"].cpu_s / (time.perf_counter() - began)
 
 
 if __name__ == "__main__":

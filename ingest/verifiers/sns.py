@@ -4,7 +4,6 @@ Source: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-messag
 hints of whoever posts, so nothing is taken from them.
 """
 
-import base64
 import binascii
 import re
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from ingest.certificates import Certificates
 from ingest.verifiers import Authentic, Callback
 from schemas import problems
-from schemas.message_ids import load_json, ses_message_id
+from schemas.message_ids import find_ses_message_id, load_json, ses_message_id
 from schemas.problems import ProblemError
 from schemas.tenants import Tenants
 
@@ -38,7 +37,7 @@ class _Layout:
     """Which fields of an envelope are signed, in byte order of their names."""
 
     def __init__(self, *names: str) -> None:
-        self.names = names
+        self.names = names  # the first is Message
         self._values = itemgetter(*names)
         self._parts = [part for name in names for part in (name, "")] + [""]
 
@@ -50,12 +49,12 @@ class _Layout:
         """
         parts = self._parts.copy()
         try:
-            parts[1::2] = self._values(raw)
+            values = parts[1::2] = self._values(raw)
             text = "\n".join(parts)
         except (KeyError, TypeError):
             wrong = next(name for name in self.names if not isinstance(raw.get(name), str))
             raise _malformed(f"expected {wrong}, a string") from None
-        if text.count("\n") != len(parts) - 1 + raw["Message"].count("\n"):
+        if "\n" in "".join(values[1:]):
             raise _malformed("expected every signed field but Message on one line")
         return text.encode()
 
@@ -145,7 +144,7 @@ def _text(raw: dict[str, Any], name: str) -> str:
 def is_signed_by(envelope: SnsEnvelope, key: RSAPublicKey) -> bool:
     """Whether the signature is that key's over these fields."""
     try:
-        signature = base64.b64decode(envelope.signature, validate=True)
+        signature = binascii.a2b_base64(envelope.signature, strict_mode=True)
         key.verify(signature, envelope.signed, _PADDING, _HASHES[envelope.version])
     except (InvalidSignature, binascii.Error, ValueError, KeyError):
         return False
@@ -154,14 +153,14 @@ def is_signed_by(envelope: SnsEnvelope, key: RSAPublicKey) -> bool:
 
 @dataclass(slots=True)
 class _Ses:
-    """What is read of an SES payload: the key's part, and what places a message of a shared topic."""
+    """What is read of an SES payload: the key's part, and of a shared topic what places the message."""
 
     message_id: str | None = None
     tag: str | None = None
     sender: str | None = None
 
 
-def _read_ses(message: str) -> _Ses:
+def _read_shared(message: str) -> _Ses:
     """Reads only that; whatever is not there, or not of the right type, is None: the worker tells what is wrong."""
     try:
         payload = load_json(message)
@@ -208,7 +207,10 @@ class SnsVerifier:
             key = await self._certificates.obtain(envelope.certificate_url)
         if not is_signed_by(envelope, key):
             raise _bad_signature("expected Signature to be SNS's over the fields as they are")
-        ses = _read_ses(envelope.message) if envelope.kind == NOTIFICATION else _Ses()
+        ses = _Ses()
+        if envelope.kind == NOTIFICATION:
+            shared = tenant is None
+            ses = _read_shared(envelope.message) if shared else _Ses(find_ses_message_id(envelope.message))
         if tenant is None:
             tenant = tenants.of_shared(ses.tag, ses.sender)
         if tenant is not None and tenants[tenant].sns_signature_version == "2" and envelope.version != "2":
