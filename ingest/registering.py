@@ -18,7 +18,7 @@ from ingest.publisher import Publisher
 from ingest.receipt_ids import new_receipt_id
 from ingest.refusals import unavailable
 from ingest.routes import Handler
-from ingest.verifiers.key import Author, author_of, operator_of
+from ingest.verifiers.key import Author, author_of
 from runtime import metrics
 from runtime.http import json_response, problem_response
 from runtime.tenants_file import TenantsFile
@@ -32,7 +32,6 @@ from schemas.registrations import (
     Customer,
     Message,
     Registration,
-    Release,
     Reset,
     Suppression,
     read_registration,
@@ -89,7 +88,6 @@ class Registrar:
             "/v1/suppressions": {"POST": counted(self._list_of(Suppression, "write"), _problem)},
             "/v1/customers/{}": {"PUT": counted(self._customer, _problem)},
             "/v1/addresses/{}/reset": {"POST": counted(self._reset, _problem)},
-            "/v1/tenants/{}/release": {"POST": counted(self._release, _problem)},
         }
 
     async def store(self, author: Author, things: Sequence[Registration], now: int) -> None:
@@ -141,10 +139,6 @@ class Registrar:
         author = author_of(request, self._tenants.current, "reset")
         return await self._register_one(request, author, Reset, "address", address)
 
-    async def _release(self, request: web.BaseRequest, tenant: str) -> web.Response:
-        author = operator_of(request, self._tenants.current, tenant)
-        return await self._register_one(request, author, Release, "tenant", tenant)
-
     async def _register_one(
         self, request: web.BaseRequest, author: Author, kind: type[R], name: str, value: str
     ) -> web.Response:
@@ -184,18 +178,17 @@ class Registrar:
 
 
 def counted(handler: Handler, refuse: Callable[[web.BaseRequest, ProblemError], web.Response]) -> Handler:
-    """The handler, its time and its refusals counted; `refuse` puts these into words."""
+    """The handler, its refusals counted; `refuse` puts these into words."""
 
     async def handle(request: web.BaseRequest, *parts: str) -> web.StreamResponse:
-        with metrics.ANSWER_SECONDS.labels(PROVIDER).time():
-            try:
-                return await handler(request, *parts)
-            except ProblemError as refusal:
-                metrics.REFUSALS.labels(PROVIDER, refusal.problem.code).inc()
-                response = refuse(request, refusal)
-                if not request.content.is_eof():
-                    response.force_close()  # the rest of the body is not read for the sake of the next request
-                return response
+        try:
+            return await handler(request, *parts)
+        except ProblemError as refusal:
+            metrics.REFUSALS.labels(PROVIDER, refusal.problem.code).inc()
+            response = refuse(request, refusal)
+            if not request.content.is_eof():
+                response.force_close()  # the rest of the body is not read for the sake of the next request
+            return response
 
     return handle
 

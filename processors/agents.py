@@ -28,7 +28,6 @@ from schemas.topics import (
     EVENTS,
     MESSAGE_STATUS,
     RECEIPTS,
-    TENANT_LOG,
     Topic,
 )
 
@@ -116,7 +115,7 @@ class TrackAgent(RecordAgent):
         self._tracker = tracker
 
     def fold(self, message: RecordBatch, records: Records) -> None:
-        """Events, statuses, and what the receipts tell of addresses, customers and tenants."""
+        """Events, statuses, and what the receipts tell of addresses and customers."""
         partition = message.partition
         written = self._tracker.track_many(
             records,
@@ -131,7 +130,6 @@ class TrackAgent(RecordAgent):
             (EVENTS, written.events),
             (MESSAGE_STATUS, written.statuses),
             (CUSTOMERS, written.customers),
-            (TENANT_LOG, written.notes),
             (DEAD_LETTERS, written.dead_letters),
         )
         for place, lines in written.activity.items():

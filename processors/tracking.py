@@ -51,7 +51,6 @@ class Written:
     statuses: list[Entry] = field(default_factory=list)
     activity: dict[int, list[bytes]] = field(default_factory=dict)
     customers: list[Entry] = field(default_factory=list)
-    notes: list[Entry] = field(default_factory=list)
     dead_letters: list[Entry] = field(default_factory=list)
     envelopes: int = 0
     late: int = 0
@@ -62,7 +61,7 @@ class Written:
 @dataclass(slots=True)
 class _Understood:
     """An envelope with its events; `folded` are those that change facts, with the keys of these. `activity` is what it
-    tells of addresses by itself, with their partitions; `customers` and `notes` are ready to be written."""
+    tells of addresses by itself, with their partitions; `customers` are ready to be written."""
 
     place: Place
     envelope: Envelope
@@ -72,7 +71,6 @@ class _Understood:
     late: int = 0
     activity: list[tuple[int, bytes]] = field(default_factory=list)
     customers: list[Entry] = field(default_factory=list)
-    notes: list[Entry] = field(default_factory=list)
 
 
 class TooLargeError(ValueError):
@@ -162,8 +160,6 @@ class Tracker:
         for customer in told.customers:
             key = customer_key(customer.tenant, customer.customer)
             understood.customers.append((key.encode(), fitting(customer.to_json(revision))))
-        for note in told.notes:
-            understood.notes.append((key_part(note.tenant).encode(), note.to_json()))
         return understood
 
     def _placed(self, activity: Activity) -> tuple[int, bytes]:
@@ -189,7 +185,6 @@ class Tracker:
                 written.activity.setdefault(partition, []).append(line)
             written.events += one.events
             written.customers += one.customers
-            written.notes += one.notes
             written.outcomes.update(one.outcomes)
             written.late += one.late
         for key, known in facts.items():

@@ -158,9 +158,7 @@ def next_step(
         actor=WAYBILL,
         reason=reason or "",
         at=now,
-        recorded_at=now,
         recorded_by=None,
-        receipt_id=None,
         sender=sender,
         after=state.entry_id,
         figures=counts.document() | {"since": format_time(since)},
@@ -182,7 +180,7 @@ def history_of(counts: Counts, limits: Limits) -> History:
 def released(tenant: str, actor: str, reason: str, key: str, now: int) -> TenantNote:
     """The entry of a release by an operator, `now` in ms; `key` is the name of the key used."""
     identity = event_identity("release", tenant, actor, reason, now)
-    return TenantNote(identity, tenant, RELEASED, actor, reason, now, now, key, None)
+    return TenantNote(identity, tenant, RELEASED, actor, reason, now, key)
 
 
 def senders_of(counts: Mapping[Sender, Counts], record: TenantRecord) -> Iterable[Sender]:

@@ -7,8 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from query.pace import first_end
 from runtime.kafka import open_producer
-from schemas.partition import partition_of
-from schemas.tenant_log import SCHEMA, TenantNote, place_of
+from schemas.tenant_log import SCHEMA, TenantNote
 from schemas.topics import TENANT_LOG, key_part
 
 _HEADERS = [("schema", SCHEMA.encode())]
@@ -45,12 +44,6 @@ class TenantsLog:
         if self._producer is None:
             self._producer = open_producer(self._bootstrap, "waybill-query")
             await self._producer.start()
-        partitions = await self._producer.partitions_for(TENANT_LOG.name)
-        await self._producer.send_and_wait(
-            TENANT_LOG.name,
-            note.to_json(),
-            key_part(note.tenant).encode(),
-            # All of a tenant in one partition, that of the receipts that release it, so that readers agree on the order.
-            partition_of(place_of(note.tenant), len(partitions)),
-            headers=_HEADERS,
-        )
+        # By its key all of a tenant is in one partition, so that readers agree on the order.
+        key = key_part(note.tenant).encode()
+        await self._producer.send_and_wait(TENANT_LOG.name, note.to_json(), key, headers=_HEADERS)

@@ -1,5 +1,4 @@
-"""What an application tells: messages it sent or skipped, consents, customers, suppressions, resets, and an operator's
-release.
+"""What an application tells: messages it sent or skipped, consents, customers, suppressions and resets.
 
 Their shape, the rules that they keep, and the bodies of the receipts that they become. Each is right by itself then;
 whether it is news, the worker finds out.
@@ -252,20 +251,6 @@ class Reset(Registration):
     def receipt_key(self) -> str:
         """The address's."""
         return f"reset:{self.channel}:{normalise(self.channel, self.address)}"
-
-
-class Release(Registration):
-    """An operator lets a tenant that was stopped send again."""
-
-    receipt_type = "release"
-
-    tenant: Name
-    actor: Name
-    reason: Reason
-
-    def receipt_key(self) -> str:
-        """The tenant's."""
-        return f"release:{self.tenant}"
 
 
 R = TypeVar("R", bound=Registration)

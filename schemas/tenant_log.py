@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 
 from schemas.times import format_time, parse_time
-from schemas.topics import message_key
 
 SCHEMA = "tenant-log/1"
 
@@ -22,14 +21,9 @@ WAYBILL = "waybill"
 """Actor of what nobody else decided."""
 
 
-def place_of(tenant: str) -> str:
-    """The key by which the partition of a tenant's entries is found: that of the receipts that release it."""
-    return message_key(tenant, f"release:{tenant}")
-
-
 @dataclass(frozen=True, slots=True)
 class TenantNote:
-    """One entry; times in ms since the epoch. `entry_id` is its identity, `recorded_by` the name of the key used.
+    """One entry; `at` is in ms since the epoch. `entry_id` is its identity, `recorded_by` the name of the key used.
 
     `sender` is the sender address that it is about, None for the tenant as a whole; a release is of all of them. `after`
     is the entry of the same sender that a change by WAYBILL follows, '' for the first; None for a release. `figures` are
@@ -42,9 +36,7 @@ class TenantNote:
     actor: str
     reason: str
     at: int
-    recorded_at: int
     recorded_by: str | None
-    receipt_id: str | None
     sender: str | None = None
     after: str | None = None
     figures: dict[str, Any] | None = None
@@ -63,9 +55,7 @@ class TenantNote:
                 "figures": self.figures,
                 "after": self.after,
                 "at": format_time(self.at),
-                "recorded_at": format_time(self.recorded_at),
                 "recorded_by": self.recorded_by,
-                "receipt_id": self.receipt_id,
             }
         )
 
@@ -80,9 +70,7 @@ def parse_note(value: bytes) -> TenantNote:
         actor=said["actor"],
         reason=said["reason"],
         at=parse_time(said["at"]),
-        recorded_at=parse_time(said["recorded_at"]),
         recorded_by=said["recorded_by"],
-        receipt_id=said["receipt_id"],
         sender=said["sender"],
         after=said["after"],
         figures=said["figures"],

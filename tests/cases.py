@@ -114,7 +114,6 @@ def _told_by_app(told: Told) -> dict[str, Any]:
     rest = {
         "activity": [_said(line) for line in lines],
         "customers": [_said(orjson.loads(one.to_json(0)), "revision") for one in told.customers],
-        "notes": [_said(orjson.loads(one.to_json()), "entry_id") for one in told.notes],
     }
     return {name: value for name, value in rest.items() if value}
 

@@ -29,22 +29,8 @@ def author_of(request: web.BaseRequest, tenants: Tenants, scope: Scope) -> Autho
     named = _only_tenant(request)
     tenant = principal.tenant if named is None else named
     if tenant is None:
-        raise ProblemError(
-            problems.BAD_PARAMETER, "tenant: expected, an operator's key writes for one tenant"
-        )
+        raise _bad_parameter("tenant", "expected, an operator's key writes for one tenant")
     if tenant not in tenants or principal.tenant not in (None, tenant):
-        raise ProblemError(problems.UNKNOWN_TENANT)
-    return Author(tenant, _verified(principal))
-
-
-def operator_of(request: web.BaseRequest, tenants: Tenants, tenant: str) -> Author:
-    """The operator who does something to a tenant. Raises ProblemError."""
-    principal = authenticate(request, tenants, "admin")
-    if principal.tenant is not None:
-        raise ProblemError(problems.FORBIDDEN, "this needs an operator's key")
-    if _only_tenant(request) is not None:
-        raise _bad_parameter("tenant", "expected no such parameter, the address names it")
-    if tenant not in tenants:
         raise ProblemError(problems.UNKNOWN_TENANT)
     return Author(tenant, _verified(principal))
 

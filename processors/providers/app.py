@@ -1,5 +1,4 @@
-"""The tenant's own application: messages it registered, consents, customers, suppressions, resets, and an operator's
-release.
+"""The tenant's own application: messages it registered, consents, customers, suppressions and resets.
 
 Ingest has looked at everything that comes this way and answered faults, so what cannot be read here is not expected and
 becomes a dead letter. The body of a receipt is {"type": one of the readers below, <type>: {...}}: docs/data-model.md.
@@ -35,7 +34,6 @@ from schemas.message_ids import load_json
 from schemas.registration_fields import EARLIEST_CREATED_MS
 from schemas.standing import Reason
 from schemas.status import CHANNELS, Outcome
-from schemas.tenant_log import RELEASED, TenantNote
 from schemas.times import parse_time
 
 Read = Told | Incomprehensible
@@ -245,25 +243,12 @@ def _created_at(given: object, received_at: int) -> int | None:
     return at if at is not None and EARLIEST_CREATED_MS <= at <= received_at + AHEAD_BELIEVED else None
 
 
-def _release(envelope: Envelope, tenant: str, part: dict[str, Any]) -> Read:
-    actor, reason = text(part.get("actor"), NAME_LIMIT), text(part.get("reason"))
-    if not (actor and reason):
-        return Incomprehensible("not_a_release", "expected actor and reason")
-    at, key = _at(part, envelope), _key(envelope)
-    identity = event_identity("app", "release", tenant, actor, reason, at)
-    note = TenantNote(
-        identity, tenant, RELEASED, actor, reason, at, envelope.received_at, key, envelope.receipt_id
-    )
-    return Told(notes=[note])
-
-
 _READERS: dict[str, Callable[[Envelope, str, dict[str, Any]], Read]] = {
     "message": _message,
     "consent": _consent,
     "suppression": _suppression,
     "reset": _reset,
     "customer": _customer,
-    "release": _release,
 }
 
 

@@ -29,7 +29,7 @@ OF_INGEST = {
     for path, operations in DOCUMENT["paths"].items()
     if not path.startswith("/webhooks/")
 }
-IN_THE_ADDRESS = {"Customer": "customer", "Reset": "address", "Release": "tenant"}
+IN_THE_ADDRESS = {"Customer": "customer", "Reset": "address"}
 
 
 def _resolved(node: Any) -> Any:

@@ -39,8 +39,7 @@ KEYS = {
     "writer": ("acme", ["write"]),
     "resetter": ("acme", ["reset"]),
     "reader": ("acme", ["read", "admin"]),
-    "ops": (None, ["write", "reset", "admin"]),
-    "ops-reader": (None, ["read"]),
+    "ops": (None, ["write", "reset"]),
 }
 """Keys by name, each with its tenant, None for the operator, and its scopes; the key itself is "key-of-<name>"."""
 

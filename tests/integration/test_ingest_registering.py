@@ -40,7 +40,6 @@ CUSTOMER = {
     ],
 }
 RESET = {"channel": "email", "actor": "Sam Lee", "reason": "The mailbox works again"}
-RELEASE = {"actor": "Olga Ops", "reason": "The bought list is gone"}
 
 WRITES = [
     ("POST", "/v1/messages", MESSAGE, "writer"),
@@ -320,20 +319,6 @@ async def test_a_reset_with_a_fault_is_refused(
 ) -> None:
     answer = await ingest.tell("POST", f"/v1/addresses/{path}/reset", RESET | changes, key="resetter")
     assert faults(answer) == [(0, field)]
-
-
-async def test_an_operator_releases_a_tenant_and_nobody_else_does(ingest: Client, stored: Receipts) -> None:
-    path = "/v1/tenants/acme/release"
-    assert (await ingest.tell("POST", path, RELEASE, key="ops"))[0] == 202
-    (envelope,) = await stored.until(1)
-    assert (envelope.tenant, envelope.verified["operator"]) == ("acme", True)
-    assert isinstance(adapt(envelope, "acme"), Told)
-    for key in ("reader", "ops-reader", "writer"):
-        assert code(await ingest.tell("POST", path, RELEASE, key=key)) == (403, "forbidden")
-    unknown = await ingest.tell("POST", "/v1/tenants/nobody/release", RELEASE, key="ops")
-    assert code(unknown) == (404, "unknown_tenant")
-    named = await ingest.tell("POST", f"{path}?tenant=acme", RELEASE, key="ops")
-    assert code(named) == (400, "bad_parameter")
 
 
 @pytest.mark.parametrize(("method", "path", "document", "key"), WRITES)

@@ -20,7 +20,6 @@ from schemas.topics import (
     CONSENTS,
     CUSTOMERS,
     DEAD_LETTERS,
-    TENANT_LOG,
     address_key,
     consent_key,
 )
@@ -272,24 +271,20 @@ async def test_activity_that_cannot_be_read_is_put_aside_and_the_rest_goes_on(
         assert (letter["stage"], letter["reason"]) == ("standing", reason)
 
 
-async def test_customers_and_notes_about_the_tenant_are_handed_on(
+async def test_customers_are_handed_on(
     bootstrap: str, start: StartWorker, tenant: str
 ) -> None:
     await start().ready()
     addresses = [{"address": ANN, "channel": "email", "primary": True}]
     first = posted(tenant, "customer", "42", customer="42", kind="client", addresses=addresses)
     then = posted(tenant, "customer", "42", customer="42", kind="client", name="Ann", addresses=addresses)
-    await send(bootstrap, first, then, posted(tenant, "release", tenant, actor="Olga", reason="all clear"))
-    async with (
-        reading(bootstrap, CUSTOMERS, tenant) as customers,
-        reading(bootstrap, TENANT_LOG, tenant) as notes,
-    ):
+    await send(bootstrap, first, then)
+    async with reading(bootstrap, CUSTOMERS, tenant) as customers:
 
         async def both() -> bool:
             await customers.read()
-            await notes.read()
-            return [one["name"] for one in customers.values] == [None, "Ann"] and len(notes.values) == 1
+            return [one["name"] for one in customers.values] == [None, "Ann"]
 
-        await eventually(both, 20, "both values of the customer, and the note")
+        await eventually(both, 20, "both values of the customer")
     assert customers.went_back == 0
     assert customers.keyed[f"{tenant}/42"]["addresses"][0]["primary"] is True

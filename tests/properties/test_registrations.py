@@ -20,7 +20,6 @@ from schemas.registrations import (
     Customer,
     Message,
     Registration,
-    Release,
     Reset,
     Suppression,
     read_registration,
@@ -126,7 +125,6 @@ THINGS: list[tuple[type[Registration], Any]] = [
         ),
     ),
     (Reset, _of({"address": ADDRESSES, "channel": CHANNEL, "actor": NAMES, "reason": TEXT}, {})),
-    (Release, _of({"tenant": NAMES, "actor": NAMES, "reason": TEXT}, {})),
 ]
 
 
@@ -171,8 +169,7 @@ def test_what_is_accepted_the_worker_understands_and_what_is_not_says_why(
     for customer in read.customers:
         assert (customer.created_at is None) == (not document.get("created_at"))
         assert len(customer.addresses) == len(document["addresses"])
-    told = len(read.events) + len(read.activity) + len(read.customers) + len(read.notes)
-    assert told >= 1
+    assert len(read.events) + len(read.activity) + len(read.customers) >= 1
 
 
 @pytest.mark.parametrize(("kind", "documents"), THINGS, ids=[kind.__name__ for kind, _ in THINGS])

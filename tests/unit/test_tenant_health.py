@@ -18,7 +18,6 @@ from query.tenant_health import (
     released,
     senders_of,
 )
-from schemas.registrations import Release
 from schemas.tenant_log import (
     BLOCKED,
     CLEARED,
@@ -28,9 +27,7 @@ from schemas.tenant_log import (
     WAYBILL,
     TenantNote,
     parse_note,
-    place_of,
 )
-from schemas.topics import message_key
 from tests.contract import faults
 
 LIMITS = read_limits(None)
@@ -216,11 +213,6 @@ def test_entries_keep_to_their_contract_and_are_read_as_they_were_written() -> N
 def test_what_a_newer_version_adds_to_an_entry_is_passed_over() -> None:
     note = release(TenantRecord())
     assert parse_note(note.to_json().replace(b'{"schema"', b'{"mood":"good","schema"')) == note
-
-
-def test_releases_by_ingest_and_by_query_and_all_steps_of_a_tenant_are_in_one_partition() -> None:
-    told = Release(tenant="acme", actor="Olga", reason="r")
-    assert place_of("acme") == message_key("acme", told.receipt_key())
 
 
 def test_a_release_by_somebody_else_at_the_same_time_is_another_one() -> None:
