@@ -1,7 +1,6 @@
 """Wires ingest together: settings in, a running server out."""
 
 import asyncio
-import gc
 import logging
 from typing import Any
 
@@ -21,6 +20,7 @@ from ingest.verifiers.sns import SnsVerifier
 from ingest.verifiers.twilio import TwilioVerifier
 from ingest.waiting import Limits
 from runtime import metrics
+from runtime.collector import spare_the_collector
 from runtime.http import operations, start_listening, stop_on_signals
 from runtime.kafka import open_client
 from runtime.tenants_file import TenantsFile
@@ -106,16 +106,6 @@ def _limits(settings: IngestSettings) -> Limits:
     )
 
 
-def _spare_the_collector() -> None:
-    """What a callback leaves behind is freed by its last reference; the collector mostly looks at what stays.
-
-    With Python's thresholds it takes a tenth of the time under load; cycles are still found, only later.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
-
-
 async def serve(settings: IngestSettings, tenants: TenantsFile) -> None:
     """Serves until SIGINT or SIGTERM. Raises OSError where the port is taken."""
     stop = asyncio.Event()
@@ -127,7 +117,7 @@ async def serve(settings: IngestSettings, tenants: TenantsFile) -> None:
         await start_listening(
             runner, settings.ingest_host, settings.ingest_port, reuse_port=settings.ingest_reuse_port
         )
-        _spare_the_collector()
+        spare_the_collector()
         log.info("ingest listens on http://%s:%d", settings.ingest_host, settings.ingest_port)
         await stop.wait()
     finally:

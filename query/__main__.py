@@ -10,6 +10,7 @@ from query.lag import Lag
 from query.limits import LimitsFault
 from runtime.cli import parser_of, read_settings
 from runtime.clickhouse import ClickHouse
+from runtime.collector import spare_the_collector
 from runtime.http import start_site, stop_on_signals
 from runtime.logs import set_up_logging
 from runtime.tenants_file import open_tenants
@@ -37,6 +38,7 @@ async def _serve(settings: QuerySettings) -> None:
     except LimitsFault as fault:
         sys.exit(f"{settings.limits}: {fault}")
     site = await start_site(app, settings.query_host, settings.query_port, handler_cancellation=True)
+    spare_the_collector()
     log.info("query: http://%s:%d", settings.query_host, settings.query_port)
     await stop.wait()
     await site.cleanup()

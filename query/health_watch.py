@@ -4,6 +4,7 @@ Every query server watches, and none leads: the entries of two that decide the s
 differently at once the first one in the log counts (docs/decisions/0010-…). So it goes on whichever of them runs.
 """
 
+import asyncio
 import logging
 import time
 from collections import defaultdict
@@ -21,6 +22,7 @@ from schemas.tenant_log import TenantNote
 log = logging.getLogger(__name__)
 
 _LEAST_S, _MOST_S, _SHARE = 10.0, 300.0, 0.01
+_BEGIN_S = 0.1
 _DAY_MS = 86_400_000
 
 Rows = Callable[[str, Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
@@ -41,11 +43,15 @@ class HealthWatch:
         self._cache = cache
         self._write = write
         self._log_is_known = log_is_known
+        self.is_known = False
+        """Whether the store has told since the start; what it told then changes slowly."""
         self.counts: dict[str, dict[Sender, Counts]] = {}
         self._histories: dict[str, History] = {}
 
     async def keep(self) -> None:
-        """Watches until it is cancelled."""
+        """Watches until it is cancelled, from when the tenants' log is known."""
+        while not self._log_is_known():  # noqa: ASYNC110 - it is time that makes it known no longer
+            await asyncio.sleep(_BEGIN_S)
         await repeat(self.look, "watching the health of tenants", _LEAST_S, _MOST_S, _SHARE)
 
     def history(self, tenant: str) -> History:
@@ -72,6 +78,7 @@ class HealthWatch:
         )
         self.counts, histories = _counts_of(rows)
         self._histories = {tenant: history_of(counts, limits) for tenant, counts in histories.items()}
+        self.is_known = True
         for tenant in dict.fromkeys((*self.counts, *self._cache.tenants)):
             await self._judge(tenant, released.get(tenant, 0), health, now)
 

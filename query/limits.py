@@ -5,7 +5,7 @@ The figures, each with its source, are in limits.toml, or in an operator's own f
 
 import tomllib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
@@ -135,45 +135,43 @@ def scaled(most: int, history: History, rules: HistoryRules) -> int:
 
 
 class Window:
-    """One limit over the last hour: who may still be written to now, and when the next of the others may.
+    """One limit over the last hour: how many may still be written to now, and when the next of the others may.
 
-    `sent` is what was sent, as (when it leaves the hour, in ms; recipients), in time order.
+    `sent` is what was sent, as (when it leaves the hour, in ms; recipients), in time order. `left` is how many more may be
+    written to; whoever decides that somebody is takes one off it. `used` is what was sent before.
     """
+
+    __slots__ = ("_later", "_leaving", "_now", "left", "most", "reason", "used")
 
     def __init__(self, reason: str, most: int, sent: Iterable[tuple[int, int]], now: int) -> None:
         self.reason = reason
         self.most = most
         self._now = now
         # What was sent in the present minute counts until that minute's end, an hour later, and no longer than what is sent now.
-        self._leaving = deque((min(at, now + HOUR_MS), many) for at, many in sent if at > now)
-        self.used = sum(recipients for _, recipients in self._leaving)
-        self._left = most - self.used
-        self._taken = 0
-        self._later: tuple[int, int] | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether one more may be written to now."""
-        return self._left > 0
-
-    def take(self) -> None:
-        """One more will be, as the answer that is being made says."""
-        self._left -= 1
-        self._taken += 1
+        self._leaving = [(min(at, now + HOUR_MS), many) for at, many in sent if at > now]
+        self.used = sum([recipients for _, recipients in self._leaving])
+        self.left = most - self.used
+        self._later: Iterator[int] | None = None
 
     def opens_at(self) -> int:
         """When the next of those who must wait may be written to, in ms, if all who wait before are, and nobody else is.
 
-        Ask only where it is not open: it counts that one as waiting from then on.
+        Ask only where none are left: it counts that one as waiting from then on.
         """
         if self._later is None:
-            self._later = self._now, self._left
-            if self._taken:
-                self._leaving.append((self._now + HOUR_MS, self._taken))
-        at, left = self._later
-        while left <= 0:
-            at, recipients = self._leaving.popleft()
-            left += recipients
-        self._leaving.append((at + HOUR_MS, 1))
-        self._later = at, left - 1
-        return at
+            self._later = self._places()
+        return next(self._later)
+
+    def _places(self) -> Iterator[int]:
+        """When each of those who wait may be written to."""
+        leaving = deque(self._leaving)
+        if taken := self.most - self.used - self.left:
+            leaving.append((self._now + HOUR_MS, taken))
+        at, left = self._now, self.left
+        while True:
+            while left <= 0:
+                at, recipients = leaving.popleft()
+                left += recipients
+            leaving.append((at + HOUR_MS, 1))
+            left -= 1
+            yield at

@@ -8,6 +8,7 @@ hold; else allow. Source: the product's definition, docs/sending.md.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache, partial
 from typing import NamedTuple
 
 from query.limits import Window
@@ -98,12 +99,11 @@ def within_limits(answer: Answer, windows: Sequence[Window]) -> Answer:
     """
     if answer.decision is not Decision.ALLOW:
         return answer
-    shut = [window for window in windows if not window.is_open]
-    if not shut:
+    if all(window.left > 0 for window in windows):
         for window in windows:
-            window.take()
+            window.left -= 1
         return answer
-    until, reason = max((window.opens_at(), window.reason) for window in shut)
+    until, reason = max((window.opens_at(), window.reason) for window in windows if window.left <= 0)
     return Answer(Decision.HOLD, reason, until)
 
 
@@ -118,16 +118,17 @@ class Known:
 
 def decide(rules: Rules, known: Known, addresses: Iterable[str | None]) -> Iterator[Answer]:
     """The answers for normalised addresses, None for what is none, in their order. The same one again counts once."""
+    allow = Decision.ALLOW  # looking a member up in its enum takes as long as looking up an address
+    before = cache(partial(before_limits, rules))  # a long list has few pairs of standing and consent
     seen: dict[str, Answer] = {}
     for address in addresses:
         if address is None:
-            yield before_limits(rules, False, None, None)
-        elif (again := seen.get(address)) is not None:
-            yield again
-        else:
-            found = before_limits(rules, True, known.standing(address), known.consent(address))
-            found = (
-                within_limits(found, known.windows(address)) if found.decision is Decision.ALLOW else found
-            )
+            yield before(False, None, None)
+            continue
+        found = seen.get(address)
+        if found is None:
+            found = before(True, known.standing(address), known.consent(address))
+            if found.decision is allow and (windows := known.windows(address)):
+                found = within_limits(found, windows)
             seen[address] = found
-            yield found
+        yield found

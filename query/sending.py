@@ -6,6 +6,7 @@ and how it was received are asked of ClickHouse every few seconds, of all tenant
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from aiohttp import web
@@ -44,7 +45,6 @@ class Sending:
         self.health = HealthWatch(rows, limits, self.cache, self.tenants_log.write, lambda: self.is_fresh)
         self._stale_s = stale_s
         self._groups = limits.group_of()
-        self._hourly = {group.name: group.recipients_per_hour for group in limits.group}
         self._tasks: Sequence[asyncio.Task[None]] = ()
 
     def start(self) -> None:
@@ -69,7 +69,7 @@ class Sending:
         """How it stands, for /readyz."""
         age, counted = self.follower.age_s, self.sent.age_s
         return {
-            "able": self.is_fresh and self.sent.is_known,
+            "able": self.is_fresh and self.health.is_known and self.sent.is_known,
             "caught_up": age is not None,
             "age_s": None if age is None else round(age, 1),
             "behind_records": self.follower.behind,
@@ -83,6 +83,8 @@ class Sending:
             raise _unavailable("standings and consents are still being read from Kafka")
         if not self.is_fresh:
             raise _unavailable(f"standings and consents are {self.follower.age_s:.0f} s old, Kafka is away")
+        if not self.health.is_known:
+            raise _unavailable("how the mail of tenants was received has not been counted since the start")
         if counts and not self.sent.is_known:
             raise _unavailable("what was sent within the last hour could not be counted in the last minute")
 
@@ -98,25 +100,44 @@ class Sending:
         return Rules(category, setting == "opt-in", stopped)
 
     def known(
-        self, name: str, tenant: Tenant, channel: str, category: str, sender: str | None, now: int
+        self,
+        name: str,
+        tenant: Tenant,
+        channel: str,
+        category: str,
+        sender: str | None,
+        *,
+        asked: int,
+        now: int,
     ) -> Known:
-        """What is known of the addresses of that tenant, and the limits that they fall under, at `now` in ms."""
-        cache = self.cache
-        whole = self.window_of_tenant(name, tenant, now)
-        domains: dict[str, tuple[Window, ...]] = {}
-
-        def windows(address: str) -> tuple[Window, ...]:
-            domain = domain_of(address)
-            place = self._groups.get(domain, domain)
-            if place not in domains:
-                domains[place] = (whole, self._window_of_domain(name, place, now))
-            return domains[place]
-
+        """What is known of the addresses of that tenant, and the limits that so many that are asked about may use up, at
+        `now` in ms."""
+        whole = _tight([self.window_of_tenant(name, tenant, now)], asked)
         return Known(
-            cache.reason_of(name, channel),
-            cache.consent_of(name, channel, category, sender),
-            windows if channel == "email" else lambda _: (whole,),
+            self.cache.reason_of(name, channel),
+            self.cache.consent_of(name, channel, category, sender),
+            self._windows_of_email(name, whole, asked, now) if channel == "email" else lambda _: whole,
         )
+
+    def _windows_of_email(
+        self, name: str, whole: Sequence[Window], asked: int, now: int
+    ) -> Callable[[str], Sequence[Window]]:
+        """Asks for the limits of an email address: that of the tenant as a whole, and the one at its domain."""
+        groups = self._groups
+        usual = self._scaled(name, self.limits.domain.recipients_per_hour)
+        hourly = {group.name: self._scaled(name, group.recipients_per_hour) for group in self.limits.group}
+
+        @cache
+        def at_place(place: str) -> Sequence[Window]:
+            most = hourly.get(place, usual)
+            window = Window(DOMAIN_LIMIT, most, self.sent.of_domain(name, place), now)
+            return *whole, *_tight([window], asked)
+
+        @cache
+        def at_domain(domain: str) -> Sequence[Window]:
+            return at_place(groups.get(domain, domain))
+
+        return lambda address: at_domain(domain_of(address))
 
     def window_of_tenant(self, name: str, tenant: Tenant, now: int) -> Window:
         """The limit of all that a tenant sends: its own of the tenants file, else the default for its history."""
@@ -124,11 +145,6 @@ class Sending:
         if most is None:
             most = self._scaled(name, self.limits.tenant.recipients_per_hour)
         return Window(TENANT_LIMIT, most, self.sent.of_tenant(name), now)
-
-    def _window_of_domain(self, name: str, place: str, now: int) -> Window:
-        """The limit at a group of domains, or at a domain that is in none."""
-        most = self._hourly.get(place, self.limits.domain.recipients_per_hour)
-        return Window(DOMAIN_LIMIT, self._scaled(name, most), self.sent.of_domain(name, place), now)
 
     def _scaled(self, name: str, most: int) -> int:
         return scaled(most, self.health.history(name), self.limits.history)
@@ -140,6 +156,11 @@ class Sending:
             if (age := self.follower.age_s) is not None:
                 metrics.KNOWN_AGE_SECONDS.set(age)
             await asyncio.sleep(_MEASURE_EVERY_S)
+
+
+def _tight(windows: Sequence[Window], asked: int) -> Sequence[Window]:
+    """Those that may be used up before so many are decided about; of the others nothing need be counted."""
+    return [window for window in windows if window.left < asked]
 
 
 def _unavailable(detail: str) -> ProblemError:

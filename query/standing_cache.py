@@ -121,23 +121,24 @@ class StandingCache:
 
         `sender` is normalised. Where it is None, an opt-out from any sender counts: whoever it comes from may be that one.
         """
-        slots = self._consents.slots
-        blanket = [slots.get((tenant, channel, each, None), {}) for each in (category, EVERY_CATEGORY)]
-        single = [
-            slots.get((tenant, channel, each, one), {})
+        concerned = [
+            (slot, OUT if one is None else OUT_OF_SENDER)
             for each in (category, EVERY_CATEGORY)
             for one in self._senders.get((tenant, channel, each), ())
-            if one is not None and sender in (None, one)
+            if (one is None or sender in (None, one))
+            and (slot := self._consents.slots.get((tenant, channel, each, one)))
         ]
+        # An opt-out from everybody goes before one from a sender.
+        concerned.sort(key=lambda pair: pair[1] == OUT_OF_SENDER)
 
         def consent(address: str) -> str | None:
-            said = [known & _MASK for slot in blanket if (known := slot.get(address)) is not None]
-            if _OUT in said:
-                return OUT
-            of_sender = [known & _MASK for slot in single if (known := slot.get(address)) is not None]
-            if _OUT in of_sender:
-                return OUT_OF_SENDER
-            return IN if said or of_sender else None
+            found = None
+            for slot, out in concerned:
+                if (known := slot.get(address)) is not None:
+                    if known & _MASK == _OUT:
+                        return out
+                    found = IN
+            return found
 
         return consent
 

@@ -21,20 +21,25 @@ _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\
 _SPACES = re.compile(r"\s+")
 _SPACE_WITHIN = re.compile(r"[^\s@]\s+[^\s@]")
 
+_HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
+"""A host name of at least two labels, the last of which is no number."""
+
 _EMAIL = re.compile(
-    r"""(?:[^\s@"(),:;<>\[\]\\\x00-\x1f\x7f]{1,64}|"(?:[^"\\\r\n]|\\.){1,62}")"""
-    r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
+    rf"""(?:[^\s@"(),:;<>\[\]\\\x00-\x1f\x7f]{{1,64}}|"(?:[^"\\\r\n]|\\.){{1,62}}")@{_HOST}"""
 ).fullmatch
 """Local part of RFC 5321, 4.1.2, though dots may stand anywhere in it (some carriers gave out such mailboxes) and letters
-be of any script (RFC 6531); a host name of at least two labels, the last of which is no number."""
+be of any script (RFC 6531)."""
+
+_LISTED_EMAIL = re.compile(rf"[a-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_HOST}").fullmatch
+"""What nearly all addresses are that people keep in lists."""
 
 _LONGEST_EMAIL = 254  # RFC 3696, erratum 1690
 _LONGEST_DOMAIN = 253
-_LONGEST_LOCAL = 64
 _LONGEST_GIVEN = 1024  # with a display name and spaces; looking at more would take time for nothing
 
 _PHONE_NOISE = re.compile(r"[\s()./\-\u2010-\u2015\u2212]")
 _PHONE_CHANNEL = re.compile(r"(?:whatsapp|rcs):")
+_DIALLED = re.compile(r"\+?[0-9]+").fullmatch
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}").fullmatch
 _COUNTRY_CODES = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 
@@ -82,6 +87,12 @@ def normalise(channel: str, given: str) -> str:
     return normalise_email(given) if channel == "email" else normalise_phone(given)
 
 
+def channel_of(given: str) -> str:
+    """The channel of an address where nobody says it: what could be dialled is a phone number, all else one of email."""
+    number = _PHONE_CHANNEL.sub("", normalise_phone(given), count=1)
+    return "sms" if _DIALLED(number) else "email"
+
+
 def address_of(channel: str, given: str) -> str:
     """As `normalise`, for what people and applications tell; takes a tenth of a millisecond for a phone number.
 
@@ -100,10 +111,8 @@ def listed_address(channel: str, given: str) -> str | None:
     if channel != "email":
         number = normalise_phone(given)
         return number if _E164(number) or _E164(_PHONE_CHANNEL.sub("", number, count=1)) else None
-    if given.isascii() and _PLAIN_EMAIL(address := given.strip().lower()):
-        local, _, domain = address.partition("@")
-        fits = len(local) <= _LONGEST_LOCAL and len(address) <= _LONGEST_EMAIL
-        return address if fits and _is_host(domain) else None
+    if given.isascii() and _LISTED_EMAIL(address := bare_address(given).lower()):
+        return address if len(address) <= _LONGEST_EMAIL else None
     try:
         return _email_of(given)
     except AddressFault:
@@ -133,11 +142,6 @@ def _ascii_domain(domain: str) -> str:
         return idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
         return domain
-
-
-@lru_cache(maxsize=4096)
-def _is_host(domain: str) -> bool:
-    return _EMAIL(f"a@{domain}") is not None
 
 
 def _has_trunk_zero(number: str) -> bool:
@@ -185,9 +189,9 @@ def _phone_of(given: str) -> str:
         raise AddressFault(
             "expected a phone number with its country's code, in E.164, such as +15005550006"
         ) from None
-    reason = phonenumbers.is_possible_number_with_reason(parsed)
-    if reason != phonenumbers.ValidationResult.IS_POSSIBLE:
+    reason, meant = phonenumbers.is_possible_number_with_reason(parsed), _e164(parsed)
+    if reason != phonenumbers.ValidationResult.IS_POSSIBLE or not _E164(meant):
         raise AddressFault("expected a phone number in E.164 that is neither too short nor too long")
-    if number != _e164(parsed):
-        raise AddressFault(f"expected a phone number in E.164, is {_e164(parsed)} meant?")
+    if number != meant:
+        raise AddressFault(f"expected a phone number in E.164, is {meant} meant?")
     return address

@@ -48,7 +48,9 @@ async def post_sendability(request: web.Request) -> web.Response:
     channel = question.channel
     sender = normalise(channel, question.sender) if question.sender else None
     rules = sending.rules(name, tenant, question.category, sender)
-    known = sending.known(name, tenant, channel, question.category, sender, now)
+    known = sending.known(
+        name, tenant, channel, question.category, sender, asked=len(question.addresses), now=now
+    )
     answers = decide(rules, known, (listed_address(channel, each) for each in question.addresses))
     items: list[dict[str, Any]] = []
     for start in range(0, len(question.addresses), _AT_ONCE):

@@ -305,6 +305,31 @@ async def test_it_decides_nothing_from_counts_that_are_not_known(kafka_here: str
         assert "counted" in document["detail"]
 
 
+async def test_the_first_answer_after_a_start_knows_the_tenants_history(
+    server: QueryServer, clickhouse: str, kafka_here: str, tenants: Path, tmp_path: Path
+) -> None:
+    """Whose limit a good history raised is not held after a restart until the history is counted."""
+    await store(server.store, sent("lenient", "history", 20, minutes_ago=3 * 24 * 60))
+    text = (Path(query.limits.__file__).parent / "limits.toml").read_text()
+    for name, most in (("least_delivered", "1_000"), ("good_delivered", "10_000")):
+        assert f"{name} = {most}" in text
+        text = text.replace(f"{name} = {most}", f"{name} = 10")
+    limits = tmp_path / "limits.toml"
+    limits.write_text(text)
+    question = {"channel": "email", "category": "transactional", "addresses": []}
+    async with QueryServer(clickhouse, kafka_here, tenants, limits=limits) as restarted:
+
+        async def answered() -> bool:
+            nonlocal document
+            status, document = await restarted.post("/v1/sendability", question, key=key_of("lenient"))
+            assert status in (200, 503), document
+            return status == 200
+
+        document: Any = None
+        await eventually(answered, 20, "an answer")
+        assert document["limits"]["recipients_per_hour"] == 2 * 50_000
+
+
 async def test_after_kafka_was_away_for_longer_than_the_bound_it_refuses_and_then_comes_back(
     clickhouse: str, kafka_here: str, broker: EmbeddedKafka, tenants: Path
 ) -> None:

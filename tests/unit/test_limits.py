@@ -72,7 +72,7 @@ def test_a_good_history_gives_more_and_complaints_or_none_give_less() -> None:
 
 def test_a_limit_opens_when_what_was_sent_an_hour_before_leaves_it() -> None:
     window = Window("tenant_limit", 3, [(NOW + MINUTE, 2), (NOW + 5 * MINUTE, 1)], NOW)
-    assert not window.is_open
+    assert window.left == 0
     assert [window.opens_at() - NOW for _ in range(4)] == [
         MINUTE,
         MINUTE,
@@ -82,8 +82,8 @@ def test_a_limit_opens_when_what_was_sent_an_hour_before_leaves_it() -> None:
 
 
 def test_what_has_left_the_hour_since_it_was_counted_no_longer_counts() -> None:
-    assert Window("tenant_limit", 1, [(NOW, 5)], NOW).is_open
-    assert not Window("tenant_limit", 1, [(NOW + 1, 5)], NOW).is_open
+    assert Window("tenant_limit", 6, [(NOW, 5)], NOW).left == 6
+    assert Window("tenant_limit", 6, [(NOW + 1, 5)], NOW).left == 1
 
 
 def test_more_than_the_limit_was_sent_and_so_much_must_leave_first() -> None:
