@@ -31,7 +31,7 @@ _AT_ONCE = 500
 
 
 class Recreated(Exception):
-    """A topic ends before what was read of it: it is another one now."""
+    """A topic was deleted, or ends before what was read of it: it is another one now, or will be."""
 
 
 class Follower:
@@ -73,6 +73,12 @@ class Follower:
                 if not self._told:
                     log.warning("Kafka cannot be followed, trying again: %r", fault)
                 self._told = True
+            except (
+                Exception
+            ):  # whatever the client raises: without following, nothing is decided until a restart
+                if not self._told:
+                    log.exception("following failed, trying again")
+                self._told = True
             await asyncio.sleep(_RETRY_S)
 
     def _forget(self) -> None:
@@ -100,15 +106,19 @@ class Follower:
                     await consumer.stop()
 
     async def _partitions(self) -> list[TopicPartition]:
-        """All partitions of all topics. Raises LookupError as long as one of these is not there."""
+        """All partitions of all topics. Raises LookupError as long as one of these is not there yet, Recreated where it
+        no longer is."""
         admin = open_admin(self._bootstrap, _CLIENT)
         try:
             await admin.start()
             described = await admin.describe_topics(list(self._appliers))
         finally:
             with suppress(Exception):
-                await admin.close()
+                async with asyncio.timeout(1):
+                    await admin.close()
         missing = [topic["topic"] for topic in described if not topic["partitions"]]
+        if gone := {tp.topic for tp in self._positions}.intersection(missing):
+            raise Recreated(f"{', '.join(sorted(gone))} is gone")
         if missing:
             raise LookupError(f"not there yet: {', '.join(missing)}")
         return [

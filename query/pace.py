@@ -16,7 +16,8 @@ async def repeat(
     work: Callable[[], Awaitable[None]], name: str, least_s: float, most_s: float, share: float
 ) -> None:
     """Does the work until it is cancelled, with a pause between `least_s` and `most_s` seconds, so long that the work takes
-    no more than that share of the time. A failure is told once, until it succeeds again."""
+    no more than that share of the time. A failure is told once, until it succeeds again; none ends the work, since nobody
+    would begin it anew."""
     failed = False
     while True:
         begun = time.monotonic()
@@ -25,6 +26,10 @@ async def repeat(
         except (ClickHouseAway, ClickHouseRefused, KafkaError, OSError, TimeoutError) as fault:
             if not failed:
                 log.warning("%s failed, trying again: %s", name, fault)
+            failed = True
+        except Exception:
+            if not failed:
+                log.exception("%s failed in an unforeseen way, trying again", name)
             failed = True
         else:
             failed = False

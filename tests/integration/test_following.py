@@ -177,27 +177,81 @@ async def test_while_kafka_is_away_it_grows_old_and_afterwards_goes_on_where_it_
         assert memory.cleared == 0
 
 
+async def delete(broker: EmbeddedKafka, topic: Topic) -> None:
+    admin = open_admin(broker.bootstrap, "test")
+    await admin.start()
+    try:
+        await admin.delete_topics([topic.name])
+    finally:
+        await admin.close()
+
+
+async def make_anew(broker: EmbeddedKafka, topic: Topic) -> None:
+    """Makes a topic again as soon as the old one is out of the way."""
+
+    async def made() -> bool:
+        try:
+            await create_topics(broker.bootstrap, partitions=PARTITIONS, topics=[topic])
+        except Exception:
+            return False
+        return True
+
+    await eventually(made, 20, "the topic made anew")
+
+
+async def test_what_an_applier_does_not_foresee_stops_nothing_for_good(
+    broker: EmbeddedKafka, topics: list[Topic], caplog: pytest.LogCaptureFixture
+) -> None:
+    await create_topics(broker.bootstrap, partitions=PARTITIONS, topics=topics[:1])
+    await publish(broker.bootstrap, topics[0].name, some(1))
+    tries = 0
+
+    def fails_twice(key: bytes, value: bytes | None) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise ZeroDivisionError
+
+    follower = Follower(broker.bootstrap, {topics[0].name: fails_twice}, lambda: None)
+    task = asyncio.create_task(follower.run())
+
+    async def reached() -> bool:
+        return follower.age_s is not None
+
+    await eventually(reached, 20, "caught up after all")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert tries == 3
+    assert [r.getMessage() for r in caplog.records if r.exc_info] == ["following failed, trying again"]
+
+
+async def test_a_topic_that_is_gone_is_forgotten_and_read_anew_though_it_comes_back_longer_than_it_was(
+    broker: EmbeddedKafka, topics: list[Topic]
+) -> None:
+    await create_topics(broker.bootstrap, partitions=PARTITIONS, topics=topics)
+    await publish(broker.bootstrap, topics[0].name, some(50))
+    async with following(Memory(broker.bootstrap, *topics)) as memory:
+        await memory.until_reached()
+        await delete(broker, topics[0])
+
+        async def forgotten() -> bool:
+            return memory.follower.age_s is None and memory.values[topics[0].name] == {}
+
+        await eventually(forgotten, 30, "nothing that is known")
+        await make_anew(broker, topics[0])
+        await publish(broker.bootstrap, topics[0].name, some(200, b"new"))
+        await memory.until_reached(30)
+        assert list(memory.values[topics[0].name].values()) == [b"new"] * 200
+
+
 async def test_a_topic_that_was_made_anew_is_read_anew(broker: EmbeddedKafka, topics: list[Topic]) -> None:
     await create_topics(broker.bootstrap, partitions=PARTITIONS, topics=topics)
     await publish(broker.bootstrap, topics[0].name, some(50))
     await publish(broker.bootstrap, topics[1].name, some(7))
     async with following(Memory(broker.bootstrap, *topics)) as memory:
         await memory.until_reached()
-        admin = open_admin(broker.bootstrap, "test")
-        await admin.start()
-        try:
-            await admin.delete_topics([topics[0].name])
-        finally:
-            await admin.close()
-
-        async def made() -> bool:
-            try:
-                await create_topics(broker.bootstrap, partitions=PARTITIONS, topics=topics[:1])
-            except Exception:
-                return False
-            return True
-
-        await eventually(made, 20, "the topic made anew")
+        await delete(broker, topics[0])
+        await make_anew(broker, topics[0])
         await publish(broker.bootstrap, topics[0].name, some(1, b"new"))
 
         async def there() -> bool:

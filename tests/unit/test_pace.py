@@ -71,3 +71,23 @@ async def test_a_failure_is_told_once_and_the_work_is_tried_again(caplog: pytest
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert [record.getMessage() for record in caplog.records] == ["counting failed, trying again: away"] * 2
+
+
+async def test_an_unforeseen_error_does_not_end_the_work_either(caplog: pytest.LogCaptureFixture) -> None:
+    tries = 0
+    enough = asyncio.Event()
+
+    async def work() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 3:
+            enough.set()
+        raise KeyError("recipients")
+
+    task = asyncio.create_task(repeat(work, "counting", 0, 0, 1))
+    await enough.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    (record,) = caplog.records
+    assert record.getMessage() == "counting failed in an unforeseen way, trying again"
+    assert record.exc_info
