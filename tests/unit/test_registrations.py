@@ -52,6 +52,39 @@ def test_registered_again_the_later_time_wins_field_by_field() -> None:
         assert (said["subject"], said["customer"]) == ("New", "1")
 
 
+def test_of_why_it_was_not_sent_the_later_time_wins_field_by_field_too() -> None:
+    early = registered(status="failed", reason="first", error_code="E1", at="2026-11-20T08:00:00.000Z")
+    late = registered(status="failed", reason="second", error="it broke", at="2026-11-20T09:00:00.000Z")
+    for order in ((early, late), (late, early), (late, early, late)):
+        said = status(*order)
+        assert (said["reason"], said["error_code"], said["error"]) == ("second", "E1", "it broke")
+
+
+def test_of_two_statuses_each_has_its_own_reason() -> None:
+    skipped, failed = (
+        registered(status="skipped", reason="opted out"),
+        registered(status="failed", error="it broke"),
+    )
+    for order in ((skipped, failed), (failed, skipped)):
+        said = status(*order)
+        assert (said["status"], said["reason"], said["error"]) == ("failed", None, "it broke")
+
+
+def test_what_the_application_says_of_a_failure_goes_before_what_the_provider_says() -> None:
+    form = payload("twilio", "error-30500")["form"]
+    message = {
+        "id": form["MessageSid"],
+        "channel": "sms",
+        "recipient": form["To"],
+        "status": "failed",
+        "error": "ours",
+    }
+    receipts = [app({"type": "message", "message": message}), text_event("error-30500")]
+    for order in permutations(receipts):
+        said = status(*order)
+        assert (said["error_code"], said["error"]) == (form["ErrorCode"], "ours")
+
+
 def test_registered_again_in_the_same_words_it_is_the_same_event() -> None:
     first, again = registered(subject="New"), registered(RECEIVED_AT + 5000, subject="New")
     assert [event.event_id for event in events_of(first)] == [event.event_id for event in events_of(again)]
