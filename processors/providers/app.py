@@ -11,7 +11,6 @@ import orjson
 
 from processors.providers.reading import (
     AHEAD_BELIEVED,
-    EARLIEST_BELIEVED,
     MAX_RECIPIENTS,
     NAME_LIMIT,
     Incomprehensible,
@@ -265,13 +264,9 @@ def _address(channel: object, given: object) -> str | None:
 
 
 def _at(part: dict[str, Any], envelope: Envelope) -> int:
-    """The application's time in ms, RFC 3339 or ms since the epoch; when it was received where it gave none that can be
-    believed."""
-    given, received_at = part.get("at"), envelope.received_at
-    if isinstance(given, int) and not isinstance(given, bool):
-        return given if EARLIEST_BELIEVED <= given <= received_at + AHEAD_BELIEVED else received_at
-    at = moment(given, received_at)
-    return received_at if at is None else at
+    """The application's time in ms; when it was received where it gave none that can be believed."""
+    at = moment(part.get("at"), envelope.received_at)
+    return envelope.received_at if at is None else at
 
 
 def _key(envelope: Envelope) -> str | None:
