@@ -8,12 +8,12 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from query.limits import Health, History, Limits
 from query.pace import repeat
-from query.sql.sending import received_sql
+from query.sql.sending import Rows, received_sql
 from query.standing_cache import StandingCache
 from query.tenant_health import Counts, Sender, TenantRecord, history_of, next_step, senders_of
 from runtime import metrics
@@ -24,9 +24,6 @@ log = logging.getLogger(__name__)
 _LEAST_S, _MOST_S, _SHARE = 10.0, 300.0, 0.01
 _BEGIN_S = 0.1
 _DAY_MS = 86_400_000
-
-Rows = Callable[[str, Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
-"""Asks the store."""
 
 Write = Callable[[TenantNote], Awaitable[None]]
 """Writes an entry of the tenants' log. Raises KafkaError, OSError or TimeoutError."""

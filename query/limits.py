@@ -175,3 +175,8 @@ class Window:
             leaving.append((at + HOUR_MS, 1))
             left -= 1
             yield at
+
+
+def tight(windows: Iterable[Window], asked: int) -> list[Window]:
+    """Those that may be used up before so many are decided about; of the others nothing need be counted."""
+    return [window for window in windows if window.left < asked]

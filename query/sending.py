@@ -5,7 +5,7 @@ and how it was received are asked of ClickHouse every few seconds, of all tenant
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,9 +13,10 @@ from aiohttp import web
 
 from query.following import Follower
 from query.health_watch import HealthWatch
-from query.limits import Limits, Window, scaled
+from query.limits import Limits, Window, scaled, tight
 from query.sendability import DOMAIN_LIMIT, SENDER_BLOCKED, TENANT_BLOCKED, TENANT_LIMIT, Known, Rules
 from query.sent_counts import SentCounts
+from query.sql.sending import Rows
 from query.standing_cache import StandingCache
 from query.tenant_health import Standing, TenantRecord
 from query.tenants_log import TenantsLog
@@ -24,9 +25,6 @@ from schemas.addresses import domain_of
 from schemas.consent import MARKETING
 from schemas.problems import UNAVAILABLE, ProblemError
 from schemas.tenants import Tenant
-
-Rows = Callable[[str, Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
-"""Asks the store."""
 
 _RETRY_AFTER_S = 2
 _MEASURE_EVERY_S = 1.0
@@ -112,7 +110,7 @@ class Sending:
     ) -> Known:
         """What is known of the addresses of that tenant, and the limits that so many that are asked about may use up, at
         `now` in ms."""
-        whole = _tight([self.window_of_tenant(name, tenant, now)], asked)
+        whole = tight([self.window_of_tenant(name, tenant, now)], asked)
         return Known(
             self.cache.reason_of(name, channel),
             self.cache.consent_of(name, channel, category, sender),
@@ -131,7 +129,7 @@ class Sending:
         def at_place(place: str) -> Sequence[Window]:
             most = hourly.get(place, usual)
             window = Window(DOMAIN_LIMIT, most, self.sent.of_domain(name, place), now)
-            return *whole, *_tight([window], asked)
+            return *whole, *tight([window], asked)
 
         @cache
         def at_domain(domain: str) -> Sequence[Window]:
@@ -156,11 +154,6 @@ class Sending:
             if (age := self.follower.age_s) is not None:
                 metrics.KNOWN_AGE_SECONDS.set(age)
             await asyncio.sleep(_MEASURE_EVERY_S)
-
-
-def _tight(windows: Sequence[Window], asked: int) -> Sequence[Window]:
-    """Those that may be used up before so many are decided about; of the others nothing need be counted."""
-    return [window for window in windows if window.left < asked]
 
 
 def _unavailable(detail: str) -> ProblemError:

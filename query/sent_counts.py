@@ -6,12 +6,10 @@ the status topic in memory would need every recipient of the hour once more (doc
 
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from query.limits import HOUR_MS, Limits
 from query.pace import repeat
-from query.sql.sending import sent_sql
+from query.sql.sending import Rows, sent_sql
 
 _LEAST_S, _MOST_S, _SHARE = 3.0, 20.0, 0.02
 STALE_S = 60.0
@@ -25,9 +23,6 @@ they are far from any limit."""
 Sent = list[tuple[int, int]]
 """(when it leaves the hour, in ms; recipients), in time order."""
 
-Rows = Callable[[str, Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
-"""Asks the store."""
-
 
 class SentCounts:
     """The counts as they were last asked for. `keep` them up to date as a task."""
@@ -39,7 +34,9 @@ class SentCounts:
         smallest = min(
             limits.domain.recipients_per_hour, *(each.recipients_per_hour for each in limits.group)
         )
-        self._least = max(1, int(smallest * min(history.none, history.complaints, 1.0)) // _INEXACT)
+        self._least = max(
+            1, int(smallest * min(history.good, history.none, history.complaints, 1.0)) // _INEXACT
+        )
         self._totals: dict[str, Sent] = {}
         self._domains: dict[tuple[str, str], Sent] = {}
         self._asked_at: float | None = None

@@ -1,20 +1,21 @@
 """What was sent, and how it was received, of all tenants: for limits and for the health of senders. From `message_status`."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from query.sql.where import Scope, Where
 
+Rows = Callable[[str, Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
+"""Asks the store one of these questions, beside the requests."""
 
-def sent_sql(
-    from_ms: int, groups: Mapping[str, str], least: int, tenant: str | None = None
-) -> tuple[str, Mapping[str, Any]]:
+
+def sent_sql(from_ms: int, groups: Mapping[str, str], least: int) -> tuple[str, Mapping[str, Any]]:
     """Recipients by tenant, group of domains (of email) and minute of those sent from then on, and the tenant's own totals.
 
     `groups` names the group of a domain; other domains stand for themselves. Those with fewer than `least` recipients
     are left out. Rows: tenant, is_total, domain, minute (s since the epoch), recipients.
     """
-    where = Where(Scope(tenant))
+    where = Where(Scope(None))
     where.between("m.filed_at", from_ms, None)
     where.add("m.is_sent")
     where.add("m.recipient != ''")

@@ -39,11 +39,13 @@ CUSTOMER = {
         {"address": "+1 500 555 0006", "channel": "sms", "primary": True},
     ],
 }
+SUPPRESSION = {"address": "ann@example.org", "channel": "email", "reason": "hard_bounce", "actor": "Sam Lee"}
 RESET = {"channel": "email", "actor": "Sam Lee", "reason": "The mailbox works again"}
 
 WRITES = [
     ("POST", "/v1/messages", MESSAGE, "writer"),
     ("POST", "/v1/consents", CONSENT, "writer"),
+    ("POST", "/v1/suppressions", SUPPRESSION, "writer"),
     ("PUT", "/v1/customers/42", CUSTOMER, "writer"),
     ("POST", "/v1/addresses/ann%40example.org/reset", RESET, "resetter"),
 ]

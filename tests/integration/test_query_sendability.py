@@ -224,7 +224,9 @@ async def test_ten_thousand_addresses_are_decided_within_a_tenth_of_a_second(
     assert min(took) < 0.1, took
 
 
-async def test_a_limit_that_is_used_up_holds_until_what_was_sent_leaves_the_hour(server: QueryServer) -> None:
+async def test_a_limit_that_is_used_up_holds_until_what_was_sent_leaves_the_hour_restarts_or_not(
+    server: QueryServer, clickhouse: str, kafka_here: str, tenants: Path
+) -> None:
     await store(
         server.store,
         sent("small", "early", 2, minutes_ago=50.5),
@@ -249,6 +251,10 @@ async def test_a_limit_that_is_used_up_holds_until_what_was_sent_leaves_the_hour
     question = {"channel": "email", "category": "transactional", "addresses": []}
     _, document = await server.post("/v1/sendability", question, key=key_of("small"))
     assert document["limits"] == {"recipients_per_message": 50, "recipients_per_hour": 5, "sent_last_hour": 3}
+    async with QueryServer(clickhouse, kafka_here, tenants) as restarted:
+        await until_able(restarted)
+        after = await ask(restarted, asked, tenant="small")
+    assert [item["decision"] for item in after] == [item["decision"] for item in items]
 
 
 async def test_domains_of_one_mailbox_provider_share_a_limit_that_is_smaller_without_a_history(
@@ -317,6 +323,7 @@ async def test_the_first_answer_after_a_start_knows_the_tenants_history(
     limits = tmp_path / "limits.toml"
     limits.write_text(text)
     question = {"channel": "email", "category": "transactional", "addresses": []}
+    document: Any = None
     async with QueryServer(clickhouse, kafka_here, tenants, limits=limits) as restarted:
 
         async def answered() -> bool:
@@ -325,7 +332,6 @@ async def test_the_first_answer_after_a_start_knows_the_tenants_history(
             assert status in (200, 503), document
             return status == 200
 
-        document: Any = None
         await eventually(answered, 20, "an answer")
         assert document["limits"]["recipients_per_hour"] == 2 * 50_000
 

@@ -7,7 +7,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query.limits import HOUR_MS, Window, read_limits
+from query.limits import HOUR_MS, Window, read_limits, tight
 from query.sendability import (
     OUT_OF_SENDER,
     REASONS,
@@ -88,6 +88,24 @@ def test_nobody_is_allowed_whom_the_order_of_decisions_stops(
         )
         if rules.category != TRANSACTIONAL:
             assert consents.get(address) == IN or (not rules.needs_opt_in and address not in consents)
+
+
+@given(RULES, STANDINGS, CONSENT, SENT, st.integers(1, 20), st.integers(1, 60), ASKED)
+def test_a_limit_that_a_list_cannot_use_up_may_be_left_out(
+    rules: Rules,
+    standings: dict[str, str],
+    consents: dict[str, str],
+    sent: list[tuple[int, int]],
+    most: int,
+    more: int,
+    asked: list[str | None],
+) -> None:
+    def windows() -> list[Window]:
+        return [Window("tenant_limit", more, sent, NOW), Window("domain_limit", most, sent, NOW)]
+
+    assert answers_of(rules, standings, consents, tight(windows(), len(asked)), asked) == answers_of(
+        rules, standings, consents, windows(), asked
+    )
 
 
 @given(SENT, st.integers(1, 12), st.integers(0, 25))
