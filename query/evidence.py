@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from query.context import Context
-from query.diagnosis import AddressEvidence, CustomerEvidence, DomainFigures, Figures, Senders, Use
+from query.diagnosis import USED_DAYS, AddressEvidence, CustomerEvidence, DomainFigures, Figures, Senders, Use
 from query.lists import item_reader
 from query.parameters import refused
 from query.routes.messages import as_item
@@ -20,7 +20,9 @@ from query.sql.messages import bind_labels, item_columns
 from query.sql.where import Scope
 from runtime.clickhouse import ClickHouseAway
 from schemas.addresses import domain_of
+from schemas.consent import MARKETING, NOTIFICATION
 from schemas.problems import NOT_FOUND, ProblemError
+from schemas.tenants import Tenant
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +33,6 @@ NEWEST = 50
 _CUSTOMERS = 20
 """Customers of one address that are looked at."""
 _DAY_MS = 86_400_000
-_USED_DAYS = 90
-"""How far back the use of a customer's addresses counts."""
 DOMAIN_DAYS = 7
 _ARRIVING_MS = 3_600_000
 """Mail that is younger may still arrive."""
@@ -70,52 +70,67 @@ async def about_address(context: Context, scope: Scope, place: Place, newest: in
     Raises ProblemError where the operator names no tenant and several know it.
     """
     rows = await _rows(context, scope, [place], newest)
-    tenant = only_tenant(row for part in rows for row in part)
+    tenant = only_tenant(row for part in rows for row in part.get(place, ()))
     return None if tenant is None else _known(tenant, place, rows)
 
 
 async def about_addresses(context: Context, tenant: str, places: Sequence[Place], newest: int) -> list[Known]:
-    """What a tenant knows of each of these addresses, with its newest messages."""
-    rows = await _rows(context, Scope(tenant), places, newest) if places else _Rows([], [], [], [])
+    """What a tenant knows of each of these addresses, with its newest messages; with none of these, standing and consents
+    alone."""
+    if not places:
+        return []
+    rows = await _rows(context, Scope(tenant), places, newest)
     return [_known(tenant, place, rows) for place in places]
 
 
 class _Rows(NamedTuple):
-    standings: Rows
-    consents: Rows
-    messages: Rows
-    customers: Rows
+    """What the store has of some addresses, each by its place."""
+
+    standings: Mapping[Place, Rows]
+    consents: Mapping[Place, Rows]
+    messages: Mapping[Place, Rows]
+    customers: Mapping[Place, Rows]
 
 
 async def _rows(context: Context, scope: Scope, places: Sequence[Place], newest: int) -> _Rows:
-    there, messages = about(scope, places), about(scope, places, "recipient")
-    columns = item_columns(bind_labels(messages, context.tenants), with_tenant=False)
-    customers = of_addresses(scope, places)
+    there = about(scope, places)
+    questions = [(standings_sql(there), there), (consents_sql(there), there)]
+    if newest:
+        messages, customers = about(scope, places, "recipient"), of_addresses(scope, places)
+        columns = item_columns(bind_labels(messages, context.tenants), with_tenant=False)
+        questions += [
+            (newest_sql(messages, columns, newest), messages),
+            (customers_sql(customers, _CUSTOMERS * len(places)), customers),
+        ]
+    standings, consents, *more = await asyncio.gather(
+        *(context.rows(sql, where.parameters) for sql, where in questions)
+    )
+    messages_to, owners = more or ([], [])
     return _Rows(
-        *await asyncio.gather(
-            context.rows(standings_sql(there), there.parameters),
-            context.rows(consents_sql(there), there.parameters),
-            context.rows(newest_sql(messages, columns, newest), messages.parameters),
-            context.rows(customers_sql(customers, _CUSTOMERS * len(places)), customers.parameters),
-        )
+        _by_place(standings, lambda row: [(row["channel"], row["address"])]),
+        _by_place(consents, lambda row: [(row["channel"], row["address"])]),
+        _by_place(messages_to, lambda row: [(row["channel"], row["recipient"])]),
+        _by_place(owners, lambda row: [(each["channel"], each["address"]) for each in row["addresses"]]),
     )
 
 
+def _by_place(rows: Rows, places_of: Callable[[dict[str, Any]], Iterable[Place]]) -> dict[Place, Rows]:
+    found: dict[Place, Rows] = {}
+    for row in rows:
+        for place in places_of(row):
+            found.setdefault(place, []).append(row)
+    return found
+
+
 def _known(tenant: str, place: Place, rows: _Rows) -> Known:
-    channel, address = place
-    standings = [row for row in rows.standings if (row["channel"], row["address"]) == place]
+    standings = rows.standings.get(place, ())
     return Known(
         tenant,
-        channel,
-        address,
+        *place,
         _standing_item(standings[0]) if standings else None,
-        [_consent_item(row) for row in rows.consents if (row["channel"], row["address"]) == place],
-        [as_item(row) for row in rows.messages if (row["channel"], row["recipient"]) == place],
-        [
-            row
-            for row in rows.customers
-            if any((each["channel"], each["address"]) == place for each in row["addresses"])
-        ],
+        [_consent_item(row) for row in rows.consents.get(place, ())],
+        [as_item(row) for row in rows.messages.get(place, ())],
+        rows.customers.get(place, []),
     )
 
 
@@ -131,26 +146,33 @@ async def customers_of(context: Context, tenant: str, ids: Sequence[str]) -> dic
     """These customers of a tenant, registered or only named by messages, with the uses of their addresses."""
     if not ids:
         return {}
-    scope = Scope(tenant)
-    registered, used = of_ids(scope, ids), of_ids(scope, ids)
-    used.between("m.filed_at", now_ms() - _USED_DAYS * _DAY_MS, None)
-    rows, uses = await asyncio.gather(
+    scope, since = Scope(tenant), now_ms() - USED_DAYS * _DAY_MS
+    registered, named = of_ids(scope, ids), of_ids(scope, ids)
+    named.between("m.filed_at", since, None)
+    rows, by_name = await asyncio.gather(
         context.rows(customers_sql(registered, len(ids)), registered.parameters),
-        context.rows(uses_sql(used), used.parameters),
+        context.rows(uses_sql(named, "customer"), named.parameters),
     )
     by_id = {row["customer"]: row for row in rows}
-    return {
-        one: CustomerEvidence(
-            one,
-            by_id.get(one),
-            [
-                Use(row["channel"], row["address"], row["messages"], row["last_at"])
-                for row in uses
-                if row["customer"] == one
-            ],
-        )
-        for one in ids
-    }
+    on_file = {(each["channel"], each["address"]) for row in rows for each in row["addresses"]}
+    by_address: dict[Place, Use] = {}
+    if on_file:
+        there = about(scope, sorted(on_file), "recipient")
+        there.between("m.filed_at", since, None)
+        by_address = dict(map(_use, await context.rows(uses_sql(there), there.parameters)))
+    found = {}
+    for one in ids:
+        customer = CustomerEvidence(one, by_id.get(one), ())
+        uses = dict(_use(row) for row in by_name if row["customer"] == one)
+        places = [(each["channel"], each["address"]) for each in customer.addresses]
+        uses |= {place: by_address[place] for place in places if place in by_address}
+        found[one] = replace(customer, uses=sorted(uses.values(), key=lambda use: use.last_at, reverse=True))
+    return found
+
+
+def _use(row: Mapping[str, Any]) -> tuple[Place, Use]:
+    use = Use(row["channel"], row["address"], row["messages"], row["last_at"])
+    return (use.channel, use.address), use
 
 
 async def the_customer(context: Context, scope: Scope, customer: str) -> tuple[str, CustomerEvidence]:
@@ -194,11 +216,19 @@ async def evidence_of(
             customers=[customers[name] for name in names],
             domain=figures.get(domain_of(each.address)),
             senders=Senders(rules.senders.transactional, rules.senders.marketing) if rules else Senders(),
-            marketing_needs_opt_in=rules is None or rules.marketing_consent == "opt-in",
+            needs_opt_in=_needs_opt_in(rules),
             soft_bounce_limit=rules.soft_bounce_limit if rules else _SOFT_BOUNCE_LIMIT,
         )
         for each, names in zip(known, named, strict=True)
     ]
+
+
+def _needs_opt_in(rules: Tenant | None) -> list[str]:
+    """The categories that are sent only to whoever opted in; of a tenant that has left the file, by default."""
+    if rules is None:
+        return [MARKETING, NOTIFICATION]
+    settings = ((MARKETING, rules.marketing_consent), (NOTIFICATION, rules.notification_consent))
+    return [category for category, setting in settings if setting == "opt-in"]
 
 
 def _named(known: Known) -> list[str]:

@@ -36,6 +36,9 @@ NUMBER_REASONS = frozenset({Reason.INVALID_NUMBER, Reason.LANDLINE, Reason.UNREA
 SPARING_CAUSES = frozenset({"blocked", "blocklisted_ip", "rate_limited", "content"})
 """Causes of bounces that tell of the sender or of the message, and never count against the address."""
 
+IMPORTED = "import"
+"""Cause of a suppression that another system's list told of."""
+
 PROVIDER_LIST_HINT = (
     "The provider's own suppression list has this address too: remove it there as well "
     "(Amazon SES: Configuration, Suppression list, or DeleteSuppressedDestination), or nothing will be attempted."

@@ -15,7 +15,7 @@ PHONE = "+15005550123"
 _REACHED = {
     "delivered": ["sent", "delivered"],
     "opened": ["sent", "delivered", "opened", "human_opened"],
-    "clicked": ["sent", "delivered", "opened", "clicked"],
+    "clicked": ["sent", "delivered", "opened", "human_opened", "clicked", "human_clicked"],
     "complained": ["sent", "delivered", "complained"],
     "bounced": ["sent", "bounced"],
     "sent": ["sent"],
@@ -43,7 +43,9 @@ def message(status: str, days_ago: float = 1, **fields: Any) -> dict[str, Any]:
         "updated_at": at,
         "delivered_at": at if arrived else None,
         "first_opened_at": at if status in ("opened", "clicked") else None,
+        "first_human_opened_at": at if status in ("opened", "clicked") else None,
         "first_clicked_at": at if status == "clicked" else None,
+        "first_human_clicked_at": at if status == "clicked" else None,
         "opens": int(status in ("opened", "clicked")),
         "human_opens": int(status in ("opened", "clicked")),
         "clicks": int(status == "clicked"),
@@ -54,7 +56,6 @@ def message(status: str, days_ago: float = 1, **fields: Any) -> dict[str, Any]:
         "bounce": None,
         "error_code": None,
         "error": None,
-        "provider": "ses",
         "tracking": None,
         "reached": _REACHED.get(status, [status]),
     } | fields
@@ -69,7 +70,6 @@ def text_message(status: str, days_ago: float = 1, **fields: Any) -> dict[str, A
         "sender": "+15005550006",
         "subject": None,
         "text": "Class is canceled",
-        "provider": "twilio",
     }
     return message(status, days_ago, **(own | fields))
 
@@ -131,7 +131,8 @@ def customer(
     uses: tuple[tuple[str, int], ...] = (),
     channel: str = "email",
 ) -> CustomerEvidence:
-    """Customer 42 with these addresses on file, whose messages went to those of `uses`, each so many times."""
+    """Customer 42 with these addresses on file, never registered without any; messages went to those of `uses`, each so many
+    times."""
     row = {
         "customer": "42",
         "kind": "client",

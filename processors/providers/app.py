@@ -31,7 +31,7 @@ from schemas.envelope import Envelope
 from schemas.events import Descriptors, Event, event_identity
 from schemas.message_ids import load_json
 from schemas.registration_fields import EARLIEST_CREATED_MS
-from schemas.standing import Reason
+from schemas.standing import IMPORTED, Reason
 from schemas.status import CHANNELS, Outcome
 from schemas.times import parse_time
 
@@ -195,7 +195,7 @@ def _suppression(envelope: Envelope, tenant: str, part: dict[str, Any]) -> Read:
         return Incomprehensible("not_a_suppression", "expected address, channel, reason and actor")
     note, at = text(part.get("note")), _at(part, envelope)
     identity = event_identity("app", "suppression", tenant, str(channel), address, reason, actor, note, at)
-    mark = Mark(reason, at, identity, None, None, "import", note or f"told by {actor}")
+    mark = Mark(reason, at, identity, None, None, IMPORTED, note or f"told by {actor}")
     return Told(activity=[_activity(envelope, tenant, str(channel), address, mark)])
 
 

@@ -4,11 +4,20 @@
 """
 
 from query.diagnosis.customer import of_customer
-from query.diagnosis.evidence import AddressEvidence, CustomerEvidence, DomainFigures, Figures, Senders, Use
+from query.diagnosis.evidence import (
+    USED_DAYS,
+    AddressEvidence,
+    CustomerEvidence,
+    DomainFigures,
+    Figures,
+    Senders,
+    Use,
+)
 from query.diagnosis.findings import Diagnosis, Finding, Proof, Severity
 from query.diagnosis.rules import of_address
 
 __all__ = [
+    "USED_DAYS",
     "AddressEvidence",
     "CustomerEvidence",
     "Diagnosis",

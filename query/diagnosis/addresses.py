@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from query.diagnosis.evidence import AddressEvidence
-from query.diagnosis.findings import Finding, Proof, Severity, arrived
+from query.diagnosis.findings import Finding, Proof, Severity, arrived, seen_by_a_person
 from query.diagnosis.typos import has_stray_spaces, meant_domain
 from schemas.addresses import AddressFault, address_of, domain_of
 
@@ -59,7 +59,7 @@ def no_such_domain(evidence: AddressEvidence) -> Iterator[Finding]:
 def mistyped(evidence: AddressEvidence) -> Iterator[Finding]:
     """The domain is nearly a well-known one. What a person read there is no slip."""
     meant = _meant(evidence)
-    if meant is None or any(row["human_opens"] or row["clicks"] for row in evidence.messages):
+    if meant is None or any(map(seen_by_a_person, evidence.messages)):
         return
     domain, delivered = domain_of(evidence.address), _was_ever_delivered(evidence)
     told = "takes mail, but most likely somebody else's" if delivered else "is nearly a well-known one"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from query.diagnosis.evidence import AddressEvidence
 from query.diagnosis.findings import Finding, Proof, Row, Severity, on
-from schemas.consent import EVERY_CATEGORY, MARKETING, OUT, TRANSACTIONAL
+from schemas.consent import EVERY_CATEGORY, OUT, TRANSACTIONAL
 
 _KINDS = {"marketing": "marketing messages", "notification": "notifications", EVERY_CATEGORY: "everything"}
 
@@ -56,15 +56,21 @@ def _proof(row: Row) -> Proof:
 
 
 def no_opt_in(evidence: AddressEvidence) -> Iterator[Finding]:
-    """Nothing is on record about marketing where the tenant asks for it, and no marketing message was sent either."""
-    if evidence.channel != "email" or not evidence.marketing_needs_opt_in:
-        return
-    known = any(row["category"] in (MARKETING, EVERY_CATEGORY) for row in evidence.consents)
-    sent = any(row["category"] == MARKETING and "sent" in row["reached"] for row in evidence.messages)
-    if not known and not sent:
+    """Nothing is on record about a category that the tenant asks an opt-in for, and no such message was sent either.
+
+    START is none: it lifts a STOP, and opts in to nothing.
+    """
+    told = {
+        row["category"]
+        for row in evidence.consents
+        if row["state"] == OUT or row["category"] != EVERY_CATEGORY
+    }
+    sent = {row["category"] for row in evidence.messages if "sent" in row["reached"]}
+    missing = [_KINDS[one] for one in evidence.needs_opt_in if one not in told | sent]
+    if missing and EVERY_CATEGORY not in told:
         yield Finding(
             "no_opt_in",
             Severity.INFO,
-            "No opt-in to marketing messages is on record, so these are not sent.",
+            f"No opt-in to {' or '.join(missing)} is on record: whoever asks Waybill before sending is told to skip it.",
             _OPT_IN,
         )

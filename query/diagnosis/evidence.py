@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from query.diagnosis.findings import Row
+from schemas.consent import MARKETING, NOTIFICATION
+
+USED_DAYS = 90
+"""How far back the use of a customer's addresses counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class DomainFigures:
 
 
 class Use(NamedTuple):
-    """One address that messages to a customer went to: how many, and when the latest was sent."""
+    """One address of a customer that messages went to in the last `USED_DAYS`: how many, and when the latest was sent."""
 
     channel: str
     address: str
@@ -48,7 +52,8 @@ class Use(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CustomerEvidence:
-    """A customer, None where it was never registered; with the uses of addresses by messages that name it, the latest first."""
+    """A customer, None where it was never registered; with the uses of the addresses on file, whomever the messages name, and
+    of others by messages that name the customer, the latest first."""
 
     customer: str
     registered: Row | None
@@ -76,8 +81,9 @@ class AddressEvidence:
     """All that is known of one address. `now` in ms since the epoch.
 
     `standing` is a value of address-standing/1, None where nothing was ever heard; `consents` are those of consent/1;
-    `messages` items of the log with `provider`, `tracking` and `reached`, the newest first and no more than some dozens;
-    `spellings` the ways in which the address was given; `customers` those whose address it is or who were named with it.
+    `messages` items of the log with `tracking`, `reached`, `first_human_opened_at` and `first_human_clicked_at`, the newest
+    first and no more than some dozens; `spellings` the ways in which the address was given; `customers` those whose address it
+    is or who were named with it; `needs_opt_in` the categories that the tenant sends only to whoever opted in.
     """
 
     channel: str
@@ -91,4 +97,4 @@ class AddressEvidence:
     domain: DomainFigures | None = None
     senders: Senders = Senders()
     soft_bounce_limit: int = 5
-    marketing_needs_opt_in: bool = True
+    needs_opt_in: Sequence[str] = (MARKETING, NOTIFICATION)

@@ -3,8 +3,18 @@
 from collections.abc import Iterator, Sequence
 
 from query.diagnosis.evidence import AddressEvidence, Senders
-from query.diagnosis.findings import Finding, Proof, Row, Severity, arrived, named, on, several
-from query.diagnosis.troubles import UNDER_WAY_MS, Trouble, trouble_of
+from query.diagnosis.findings import (
+    Finding,
+    Proof,
+    Row,
+    Severity,
+    arrived,
+    named,
+    on,
+    seen_by_a_person,
+    several,
+)
+from query.diagnosis.troubles import UNDER_WAY_MS, Trouble, trouble_of, why_of
 from query.diagnosis.typos import MAILBOX_PROVIDERS
 from schemas.addresses import domain_of
 from schemas.times import parse_time
@@ -44,7 +54,10 @@ def troubles(evidence: AddressEvidence) -> Iterator[Finding]:
 def _finding(evidence: AddressEvidence, trouble: Trouble, rows: Sequence[Row], *, over: bool) -> Finding:
     until = (rows[0]["delay"] or {}).get("expires_at")
     text = trouble.text.format(
-        several=several(rows), were="was" if len(rows) == 1 else "were", latest=named(rows[0])
+        several=several(rows),
+        were="was" if len(rows) == 1 else "were",
+        latest=named(rows[0]),
+        why=why_of(trouble, rows[0]),
     )
     return Finding(
         trouble.code,
@@ -80,7 +93,7 @@ def _proof(row: Row) -> Proof:
 def not_seen(evidence: AddressEvidence) -> Iterator[Finding]:
     """The newest message that arrived was not seen by a person: where to look for it."""
     row = _newest_arrival(evidence)
-    if row is None or _is_seen(row) or row["status"] == "complained":
+    if row is None or seen_by_a_person(row) or row["status"] == "complained":
         return
     proof = Proof(row["delivered_at"], row["message_id"], "delivered")
     if evidence.channel == "sms":
@@ -118,7 +131,7 @@ def _where_to_look(evidence: AddressEvidence, row: Row) -> str:
 def _about_opens(row: Row, proof: Proof) -> Finding:
     if row["tracking"] == "none":
         text = "Whether it was opened cannot be known: opens are not tracked for it."
-    elif row["opens"]:
+    elif row["opens"] or row["clicks"]:
         text = "It was opened by a program, as mail privacy and security scanners do. Whether a person read it cannot be known."
     else:
         text = "That no open was seen may only mean that images are off: it may have been read all the same."
@@ -128,16 +141,14 @@ def _about_opens(row: Row, proof: Proof) -> Finding:
 def seen(evidence: AddressEvidence) -> Iterator[Finding]:
     """The newest message that arrived was opened by a person."""
     row = _newest_arrival(evidence)
-    if row is None or not _is_seen(row):
+    if row is None or not seen_by_a_person(row):
         return
-    at = row["first_clicked_at"] or row["first_opened_at"]
-    what = (
-        "a link in it was clicked"
-        if row["clicks"]
-        else "it was opened"
-        if row["channel"] == "email"
-        else "it was read"
-    )
+    if row["channel"] == "sms":
+        at, what = row["first_opened_at"], "it was read"
+    elif row["first_human_clicked_at"]:
+        at, what = row["first_human_clicked_at"], "a link in it was clicked"
+    else:
+        at, what = row["first_human_opened_at"], "it was opened"
     yield Finding(
         "seen",
         Severity.INFO,
@@ -214,10 +225,6 @@ def _begun(row: Row) -> str:
 
 def _newest_arrival(evidence: AddressEvidence) -> Row | None:
     return next((row for row in evidence.messages if arrived(row)), None)
-
-
-def _is_seen(row: Row) -> bool:
-    return bool(row["human_opens"] or row["clicks"] or (row["channel"] == "sms" and row["opens"]))
 
 
 def _age(evidence: AddressEvidence, row: Row) -> int:

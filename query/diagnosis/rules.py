@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from query.diagnosis import addresses, consents, customers, domains, messages, standing
+from query.diagnosis import addresses, consents, domains, messages, owners, standing
 from query.diagnosis.evidence import AddressEvidence
 from query.diagnosis.findings import Diagnosis, Finding, Severity, in_order
 
@@ -30,8 +30,8 @@ RULES: tuple[Rule, ...] = (
     standing.soft_bouncing,
     standing.on_the_providers_list,
     domains.in_trouble,
-    customers.another_address_was_used,
-    customers.not_on_file,
+    owners.another_address_was_used,
+    owners.not_on_file,
     messages.not_seen,
     addresses.stray_spaces,
     consents.no_opt_in,

@@ -1,10 +1,12 @@
 """Findings from the standing of an address."""
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from query.diagnosis.evidence import AddressEvidence
 from query.diagnosis.findings import Finding, Proof, Row, Severity, on
-from schemas.standing import Reason
+from query.diagnosis.troubles import why
+from schemas.standing import IMPORTED, Reason
 
 _RESET = (
     "reset the address with your name and the reason, from the log or by POST /v1/addresses/{address}/reset"
@@ -42,26 +44,6 @@ _SUPPRESSED: dict[str, tuple[str, str]] = {
     ),
 }
 
-CAUSES = {
-    "mailbox": "there is no such mailbox",
-    "domain": "the domain does not exist or takes no mail",
-    "blocked": "it was blocked as spam or by a policy",
-    "blocklisted_ip": "the sending server was on a blocklist",
-    "rate_limited": "too much was sent at once",
-    "content": "its content or size was not accepted",
-    "full": "the mailbox is full",
-    "server": "the recipient's server has a fault",
-    "suppressed_after_bounce": "after a bounce",
-    "suppressed_after_complaint": "after a complaint",
-    "import": "it was on a list that was imported",
-}
-"""Causes of bounces and of suppressions, in plain words."""
-
-
-def why(cause: str | None) -> str:
-    """The cause behind a colon, or nothing where it is not known."""
-    return f": {CAUSES[cause]}" if cause in CAUSES else ""
-
 
 def suppressed(evidence: AddressEvidence) -> Iterator[Finding]:
     """The address is invalid: why, since when, and how to reset it."""
@@ -69,11 +51,15 @@ def suppressed(evidence: AddressEvidence) -> Iterator[Finding]:
     if row is None or row["standing"] != "invalid":
         return
     text, remedy = _SUPPRESSED[row["reason"]]
-    told = text.format(since=on(row["since"]), why=why(row["cause"]), row=row["soft_bounces_in_a_row"])
+    # A row of which the latest messages arrived is over, and the address invalid all the same.
+    in_a_row = max(row["soft_bounces_in_a_row"], evidence.soft_bounce_limit)
+    told = text.format(since=on(row["since"]), why=why(row["cause"]), row=in_a_row)
+    if row["cause"] == IMPORTED:
+        told += " So says a list of another system, which was brought in here."
     also = [reason for reason in row["reasons"] if reason != row["reason"]]
     if also:
         told += f" Besides: {', '.join(also).replace('_', ' ')}."
-    remedy = remedy.replace("{address}", evidence.address)
+    remedy = remedy.replace("{address}", quote(evidence.address, safe="@+"))
     yield Finding(
         f"suppressed_{row['reason']}",
         Severity.ERROR,

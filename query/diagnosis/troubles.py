@@ -1,4 +1,4 @@
-"""What goes wrong with messages, by kind: how to see it, how to tell it, and what to do about it."""
+"""What goes wrong with messages, by kind: how to see it, how to tell it, and what to do about it; and why, in plain words."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from query.diagnosis.findings import Row
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A kind of trouble. `text` is told of {several} messages that {were} so, the latest of them {latest};
-    `lasting` ones keep everything away until they are mended, the others pass or have passed."""
+    """A kind of trouble. `text` is told of {several} messages that {were} so, the latest of them {latest}, and {why} where that
+    is known; `lasting` ones keep everything away until they are mended, the others pass or have passed."""
 
     code: str
     text: str
@@ -104,8 +104,13 @@ TROUBLES: dict[str, Trouble] = {
         ),
         Trouble(
             "gave_up",
-            "{several} {were} given up by the provider after some tries, the latest {latest}. The address may be fine.",
+            "{several} {were} given up by the provider after some tries, the latest {latest}{why}. The address may be fine.",
             "Read the server's words in the evidence, and send again later.",
+        ),
+        Trouble(
+            "provider_fault",
+            "{several} {were} not sent because the provider was overloaded or had a fault, the latest {latest}.",
+            "Send again later.",
         ),
         Trouble(
             "undelivered",
@@ -114,18 +119,19 @@ TROUBLES: dict[str, Trouble] = {
         ),
         Trouble(
             "still_trying",
-            "The provider is still trying to deliver {latest}.",
+            "The provider is still trying to deliver {latest}{why}.",
             "Wait: it stops trying {until}.",
         ),
         Trouble(
             "not_handed_on",
-            "{several} {were} registered or accepted and not yet handed on, the latest {latest}.",
-            "Look whether sending has stopped.",
+            "{several} {were} registered, or accepted by the provider, and nothing was reported since, the latest {latest}.",
+            "Look whether sending has stopped, and whether the provider's reports reach Waybill.",
         ),
         Trouble(
             "skipped",
             "{several} {were} never attempted, the latest {latest}: the address had opted out, or not in.",
-            "The recipient can opt in again, or staff can with evidence; then send again.",
+            "See how its consent stands now. Unless it is in again, the recipient opts in, or staff does with evidence; then "
+            "send what is still wanted.",
         ),
         Trouble(
             "held_back",
@@ -146,10 +152,12 @@ _BY_CODE = {
     "30005": "invalid_number",
     "21635": "landline",
     "30006": "landline",
+    "30001": "provider_fault",
     "30003": "handset_off",
     "30004": "carrier_filtered",
     "30007": "carrier_filtered",
     "30034": "sender_not_registered",
+    "30500": "provider_fault",
 }
 """Twilio's error codes (https://www.twilio.com/docs/api/errors) that say more than the status does."""
 
@@ -195,3 +203,44 @@ def _code_of(row: Row, age_ms: int) -> str | None:
     if status in ("failed", "rejected", "undelivered") and row["channel"] == "sms":
         return _BY_CODE.get(row["error_code"] or "", _BY_STATUS[status])
     return _BY_STATUS.get(status)
+
+
+_CAUSES = {
+    "mailbox": "there is no such mailbox",
+    "domain": "the domain does not exist or takes no mail",
+    "blocked": "it was blocked as spam or by a policy",
+    "blocklisted_ip": "the sending server was on a blocklist",
+    "rate_limited": "too much was sent at once",
+    "content": "its content or size was not accepted",
+    "full": "the mailbox is full",
+    "server": "the recipient's server has a fault",
+    "suppressed_after_bounce": "after a bounce",
+    "suppressed_after_complaint": "after a complaint",
+}
+"""Causes of bounces and of suppressions."""
+
+_DELAYS = {
+    "InternalFailure": "the provider has a fault",
+    "MailboxFull": "the mailbox is full",
+    "SpamDetected": "the recipient's server takes much of what the sender sends for spam",
+    "RecipientServerError": "the recipient's server has a fault",
+    "IPFailure": "the recipient's server blocks or slows down the sending server",
+    "TransientCommunicationFailure": "the recipient's server cannot be reached well",
+    "BYOIPHostNameLookupUnavailable": "the name of the sending server cannot be looked up",
+    "SendingDeferral": "the provider itself holds it back for a while",
+}
+"""SES's types of delays that say why:
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html"""
+
+
+def why(cause: str | None) -> str:
+    """The cause of a bounce or a suppression behind a colon, or nothing where it is not known."""
+    return f": {_CAUSES[cause]}" if cause in _CAUSES else ""
+
+
+def why_of(trouble: Trouble, row: Row) -> str:
+    """The cause of that trouble of a message behind a colon, or nothing where it is not known."""
+    if trouble.code == "still_trying":
+        told = _DELAYS.get(row["delay"]["type"] or "")
+        return f": {told}" if told else ""
+    return why(row["soft_bounce"]["cause"]) if trouble.code == "gave_up" else ""

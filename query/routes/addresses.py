@@ -1,5 +1,6 @@
 """GET /v1/addresses, and what is known and found of one of them."""
 
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -10,11 +11,11 @@ from query.diagnosis import of_address
 from query.evidence import NEWEST, Known, about_address, evidence_of
 from query.lists import answer_list, list_parameters
 from query.parameters import Parameter, choice, lower, stripped, time
-from query.sql.addresses import ADDRESSES, FIELDS, Place, add_filters
+from query.sql.addresses import ADDRESSES, FIELDS, OF_MESSAGES, Place, add_filters
 from query.sql.messages import FIELDS as MESSAGE_FIELDS
 from query.sql.where import Where
 from runtime.http import json_response
-from schemas.addresses import normalise
+from schemas.addresses import channel_of, normalise
 from schemas.problems import NOT_FOUND, ProblemError
 from schemas.standing import Reason, Standing
 from schemas.status import CHANNELS
@@ -24,8 +25,8 @@ LIST_PARAMETERS: dict[str, Parameter] = {
     "reason": Parameter(choice(*Reason), many=True),
     "channel": Parameter(choice(*CHANNELS)),
     "domain": Parameter(lower),
-    "customer": Parameter(stripped),
     "address": Parameter(stripped),
+    **{name: Parameter(stripped) for name in ("customer", *OF_MESSAGES)},
     "from": Parameter(time),
     "to": Parameter(time),
     **list_parameters(ADDRESSES),
@@ -78,18 +79,21 @@ async def get_diagnosis(request: web.Request) -> web.Response:
     place = asked_address(request, given)
     scope = scope_of(principal, given)
     known = await about_address(context, scope, place, NEWEST)
+    # Also of an address that nobody ever wrote to there is something to say, be it only how it is written.
+    (evidence,) = await evidence_of(context, [known or Known(scope.tenant or "", *place, None, [], [])])
     if known is None:
-        # Also of an address that nobody ever wrote to there is something to say.
-        known = Known(scope.tenant or "", *place, None, [], [])
-    (evidence,) = await evidence_of(context, [known])
+        evidence = replace(evidence, spellings=[request.match_info["address"]])
     return json_response(of_address(evidence).document())
 
 
 def asked_address(request: web.Request, given: dict[str, Any]) -> Place:
-    """Channel and normalised address that a path names; without `channel` what has an @ is an email address."""
+    """Channel and normalised address that a path names. Raises ProblemError where nothing is left of it to look for."""
     text = request.match_info["address"]
-    channel = given.get("channel") or ("email" if "@" in text else "sms")
-    return channel, normalise(channel, text)
+    channel = given.get("channel") or channel_of(text)
+    address = normalise(channel, text)
+    if not address:
+        raise ProblemError(NOT_FOUND, "expected an address in the path")
+    return channel, address
 
 
 def standing_document(known: Known) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from aiohttp import web
 from query.auth import scope_of
 from query.context import asked
 from query.lists import answer_list, list_parameters
-from query.parameters import Parameter, choice, stripped, text, time
-from query.sql.consents import CONSENTS, LOG, add_filters, add_log_filters, as_of
+from query.parameters import Parameter, choice, lower, stripped, text, time
+from query.sql.consents import CONSENTS, LOG, OF_MESSAGES, add_filters, add_log_filters, as_of
 from query.sql.where import Where
-from schemas.addresses import normalise
+from schemas.addresses import channel_of, normalise
 from schemas.consent import CATEGORIES, EVERY_CATEGORY, IN, OUT, SOURCES
 from schemas.status import CHANNELS
 
@@ -18,8 +18,10 @@ _SHARED: dict[str, Parameter] = {
     "category": Parameter(choice(*CATEGORIES, EVERY_CATEGORY)),
     "channel": Parameter(choice(*CHANNELS)),
     "address": Parameter(text),
+    "domain": Parameter(lower),
     "sender": Parameter(stripped),
     "source": Parameter(choice(*SOURCES)),
+    **{name: Parameter(stripped) for name in ("customer", *OF_MESSAGES)},
     "from": Parameter(time),
     "to": Parameter(time),
 }
@@ -40,24 +42,27 @@ LOG_PARAMETERS: dict[str, Parameter] = {
 async def get_consents(request: web.Request) -> web.StreamResponse:
     """Consents as they are, or with `as_of` as they were."""
     context, principal, given = asked(request, PARAMETERS)
-    where = Where(scope_of(principal, given))
+    scope = scope_of(principal, given)
+    where = Where(scope)
     listed = as_of(where, given["as_of"]) if "as_of" in given else CONSENTS
-    add_filters(where, _normalised(given))
+    add_filters(where, _normalised(given), scope)
     return await answer_list(request, context, principal, given, listed, where)
 
 
 async def get_consent_log(request: web.Request) -> web.StreamResponse:
     """Every change of consent, the newest first."""
     context, principal, given = asked(request, LOG_PARAMETERS)
-    where = Where(scope_of(principal, given))
-    add_log_filters(where, _normalised(given))
+    scope = scope_of(principal, given)
+    where = Where(scope)
+    add_log_filters(where, _normalised(given), scope)
     return await answer_list(request, context, principal, given, LOG, where)
 
 
 def _normalised(given: dict[str, Any]) -> dict[str, Any]:
-    """The address and the sender as addresses are compared; what has an @ is one of email."""
+    """The address and the sender as addresses are compared. Only consents to text messages are of one sender."""
     found = dict(given)
-    for name in ("address", "sender"):
-        if found.get(name):
-            found[name] = normalise("email" if "@" in found[name] else "sms", found[name])
+    if address := given.get("address"):
+        found["address"] = normalise(given.get("channel") or channel_of(address), address)
+    if sender := given.get("sender"):
+        found["sender"] = normalise("sms", sender)
     return found

@@ -21,14 +21,14 @@ MESSAGES_PARAMETERS: dict[str, Parameter] = {
     name: parameter for name, parameter in PARAMETERS.items() if name != "customer"
 }
 _ADDRESSES = 20
-"""Addresses of one customer that are looked into."""
+"""Addresses of one customer that a diagnosis looks into."""
 
 
 async def get_customer(request: web.Request) -> web.Response:
     """The customer, with the addresses on file and those that messages went to besides."""
     context, principal, given = asked(request, {})
     tenant, customer = await the_customer(context, scope_of(principal, given), request.match_info["customer"])
-    looked_into = await about_addresses(context, tenant, _places(customer), 1)
+    looked_into = await about_addresses(context, tenant, _places(customer), newest=0)
     known = {(one.channel, one.address): one for one in looked_into}
     registered = customer.registered or {}
     document = {
@@ -38,7 +38,7 @@ async def get_customer(request: web.Request) -> web.Response:
         "addresses": [
             {
                 **{name: each[name] for name in ("address", "address_as_given", "channel", "primary")},
-                **_state(known.get((each["channel"], each["address"]))),
+                **_state(known[each["channel"], each["address"]]),
             }
             for each in customer.addresses
         ],
@@ -48,7 +48,7 @@ async def get_customer(request: web.Request) -> web.Response:
                 "channel": use.channel,
                 "messages": use.messages,
                 "last_at": use.last_at,
-                **_state(known.get((use.channel, use.address))),
+                **_state(known[use.channel, use.address]),
             }
             for use in customer.uses
             if not customer.is_on_file(use.channel, use.address)
@@ -57,10 +57,8 @@ async def get_customer(request: web.Request) -> web.Response:
     return json_response(({"tenant": tenant} if principal.tenant is None else {}) | document)
 
 
-def _state(known: Known | None) -> dict[str, Any]:
-    """Standing and consent of an address, null and none where it was not looked into."""
-    if known is None:
-        return {"standing": None, "reason": None, "since": None, **consent_document([])}
+def _state(known: Known) -> dict[str, Any]:
+    """Standing and consent of an address."""
     standing = standing_document(known)
     return {
         **{name: standing[name] for name in ("standing", "reason", "since")},
@@ -83,7 +81,7 @@ async def get_customer_diagnosis(request: web.Request) -> web.Response:
     """Why does this customer not receive?"""
     context, principal, given = asked(request, {})
     tenant, customer = await the_customer(context, scope_of(principal, given), request.match_info["customer"])
-    known = await about_addresses(context, tenant, _places(customer), NEWEST)
+    known = await about_addresses(context, tenant, _places(customer)[:_ADDRESSES], NEWEST)
     evidence = await evidence_of(context, known, customer)
     return json_response(of_customer(customer, evidence).document())
 
@@ -93,4 +91,4 @@ def _places(customer: CustomerEvidence) -> list[Place]:
     on_file = sorted(customer.addresses, key=lambda each: not each["primary"])
     places = [(each["channel"], each["address"]) for each in on_file]
     places += [(use.channel, use.address) for use in customer.uses]
-    return list(dict.fromkeys(places))[:_ADDRESSES]
+    return list(dict.fromkeys(places))

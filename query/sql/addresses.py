@@ -37,27 +37,39 @@ ADDRESSES = Listed(
 )
 
 
+OF_MESSAGES = ("campaign", "category", "document", "method", "sender")
+"""Filters shared by all lists that are of messages: they find the addresses that such a message names."""
+
+
 def add_filters(where: Where, given: Mapping[str, Any], scope: Scope) -> None:
     """The filters of the list of addresses. `from` and `to` are on `since`."""
     where.between("m.since", given.get("from"), given.get("to"))
     for name in ("standing", "channel", "domain"):
         if name in given:
             where.equal(f"m.{name}", given[name])
+    add_whose(where, given, scope, OF_MESSAGES)
     if "reason" in given:
         where.one_of("m.reason", given["reason"])
     if given.get("address"):
         where.add(f"m.address LIKE {where.bind('String', like_pattern(given['address'].lower()))}")
+
+
+def add_whose(where: Where, given: Mapping[str, Any], scope: Scope, of_messages: Sequence[str]) -> None:
+    """Only addresses that the customer given has on file, and that one message with all the values given of `of_messages`
+    names."""
+    place = "(m.tenant, m.channel, m.address)"
+    own = "" if scope.tenant is None else f" AND o.tenant = {where.bind('String', scope.tenant)}"
     if "customer" in given:
-        where.add(f"(m.tenant, m.channel, m.address) IN ({_of_customer(where, scope, given['customer'])})")
-
-
-def _of_customer(where: Where, scope: Scope, customer: str) -> str:
-    """The addresses of a customer, as a subquery."""
-    own = "" if scope.tenant is None else f" AND c.tenant = {where.bind('String', scope.tenant)}"
-    return (
-        "SELECT c.tenant, a.3, a.1 FROM customers AS c FINAL ARRAY JOIN c.addresses AS a "
-        f"WHERE c.customer = {where.bind('String', customer)}{own}"
-    )
+        customer = f"o.customer = {where.bind('String', given['customer'])}{own}"
+        where.add(
+            f"{place} IN (SELECT o.tenant, o.channel, o.address FROM customer_addresses AS o WHERE {customer})"
+        )
+    asked = [f"o.{name} = {where.bind('String', given[name])}" for name in of_messages if name in given]
+    if asked:
+        named = f"{' AND '.join(asked)}{own}"
+        where.add(
+            f"{place} IN (SELECT o.tenant, o.channel, o.recipient FROM message_status AS o FINAL WHERE {named})"
+        )
 
 
 def about(scope: Scope, places: Sequence[Place], column: str = "address") -> Where:

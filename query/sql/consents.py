@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from query.sql.addresses import add_whose
 from query.sql.lists import Listed
-from query.sql.where import SortColumn, Where
+from query.sql.where import Scope, SortColumn, Where
 from schemas.consent import EVERY_CATEGORY
 
 _OR_NULL = ("sender", "evidence", "reason", "message_id", "recorded_by")
@@ -77,29 +78,40 @@ def as_of(where: Where, at: int) -> Listed:
     return replace(CONSENTS, source=source)
 
 
-def add_filters(where: Where, given: Mapping[str, Any]) -> None:
-    """The filters of the list of consents. An opt-out from everything is one from each category."""
+OF_MESSAGES = ("campaign", "document", "method")
+"""Filters shared by all lists that are of messages; category and sender are those of the consent."""
+
+_DOMAIN = "if(position(m.address, '@') > 0, splitByChar('@', m.address)[-1], '')"
+
+
+def add_filters(where: Where, given: Mapping[str, Any], scope: Scope) -> None:
+    """The filters of the list of consents."""
     where.between("m.since", given.get("from"), given.get("to"))
-    for name in ("channel", "state", "source", "sender", "address"):
-        if name in given:
-            where.equal(f"m.{name}", given[name])
-    _add_category(where, given)
+    if "state" in given:
+        where.equal("m.state", given["state"])
+    _add_shared(where, given, scope)
 
 
-def add_log_filters(where: Where, given: Mapping[str, Any]) -> None:
+def add_log_filters(where: Where, given: Mapping[str, Any], scope: Scope) -> None:
     """The filters of the audit log."""
     where.between("m.at", given.get("from"), given.get("to"))
-    for name in ("channel", "consent", "source", "sender", "address"):
-        if name in given:
-            where.equal(f"m.{name}", given[name])
+    if "consent" in given:
+        where.equal("m.consent", given["consent"])
     if "actor" in given:
         where.add(f"lowerUTF8(m.actor) = lowerUTF8({where.bind('String', given['actor'])})")
-    _add_category(where, given)
+    _add_shared(where, given, scope)
 
 
-def _add_category(where: Where, given: Mapping[str, Any]) -> None:
+def _add_shared(where: Where, given: Mapping[str, Any], scope: Scope) -> None:
+    """What both take. An opt-out from everything is one from each category."""
+    for name in ("channel", "source", "sender", "address"):
+        if name in given:
+            where.equal(f"m.{name}", given[name])
+    if "domain" in given:
+        where.equal(_DOMAIN, given["domain"])
     if "category" in given:
         where.one_of("m.category", sorted({given["category"], EVERY_CATEGORY}))
+    add_whose(where, given, scope, OF_MESSAGES)
 
 
 def consents_sql(where: Where) -> str:

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from query.sql.addresses import Place
 from query.sql.where import Scope, Where
 
+MOST_USES = 1000
+"""Addresses in use that are told, the latest ones."""
+
 
 def of_ids(scope: Scope, customers: Sequence[str]) -> Where:
     """The rows of these customers."""
@@ -30,14 +33,15 @@ def customers_sql(where: Where, limit: int) -> str:
     )
 
 
-def uses_sql(where: Where) -> str:
-    """To which addresses messages that name these customers went: how many and when the latest, the latest first."""
+def uses_sql(where: Where, *by: str) -> str:
+    """To which addresses messages went, and what else `by` names of them: how many and when the latest, the latest first."""
     where.add("m.recipient != '' AND m.is_sent")
+    keys = ["m.channel", "m.recipient", *(f"m.{name}" for name in by)]
+    names = ["channel", "address", *by]
+    columns = ", ".join(f"{key} AS {name}" for key, name in zip(keys, names, strict=True))
     return (
-        "SELECT m.tenant AS tenant, m.customer AS customer, m.channel AS channel, m.recipient AS address, "
-        "count() AS messages, max(m.filed_at) AS last_at "
-        f"FROM message_status AS m FINAL WHERE {where.sql} GROUP BY m.tenant, m.customer, m.channel, m.recipient "
-        "ORDER BY last_at DESC, address LIMIT 1000"
+        f"SELECT {columns}, count() AS messages, max(m.filed_at) AS last_at FROM message_status AS m FINAL "
+        f"WHERE {where.sql} GROUP BY {', '.join(keys)} ORDER BY last_at DESC, address LIMIT {MOST_USES}"
     )
 
 

@@ -9,8 +9,10 @@ def newest_sql(where: Where, columns: str, limit: int) -> str:
     """The newest messages to each address as items of the log, with what a diagnosis looks at besides. `columns` has no
     tenant."""
     return (
-        f"SELECT {columns}, m.tenant AS tenant, m.provider AS provider, nullIf(m.tracking, '') AS tracking, "
-        f"m.reached AS reached FROM message_status AS m FINAL WHERE {where.sql} "
+        f"SELECT {columns}, m.tenant AS tenant, nullIf(m.tracking, '') AS tracking, "
+        "m.reached AS reached, m.first_human_opened_at AS first_human_opened_at, "
+        "m.first_human_clicked_at AS first_human_clicked_at "
+        f"FROM message_status AS m FINAL WHERE {where.sql} "
         f"ORDER BY m.filed_at DESC, m.message_id DESC LIMIT {limit} BY m.tenant, m.channel, m.recipient"
     )
 

@@ -197,21 +197,47 @@ def _of_category(row: Row, value: str) -> bool:
     return row["category"] in (value, EVERY_CATEGORY)
 
 
+def domain_of(row: Row) -> str:
+    """The domain of its address, empty of a number."""
+    return str(row["address"]).rpartition("@")[2] if "@" in row["address"] else ""
+
+
+def places_of(customers: Iterable[Row], customer: str) -> set[tuple[str, str]]:
+    """Channel and address of each address that a customer has on file."""
+    return {
+        (each["channel"], each["address"])
+        for row in customers
+        if row["customer"] == customer
+        for each in row["addresses"]
+    }
+
+
+def places_named(messages: Iterable[Row], asked: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Channel and address of each recipient of one message that has all these values."""
+    return {
+        (row["channel"], row["recipient"])
+        for row in messages
+        if all((row[name] or "") == value for name, value in asked)
+    }
+
+
 OF_ADDRESSES: dict[str, Callable[[Row, str], bool]] = {
     **_between("since"),
     **_exactly("standing", "channel", "tenant", "reason"),
-    "domain": lambda row, value: row["address"].rpartition("@")[2] == value and "@" in row["address"],
+    "domain": lambda row, value: domain_of(row) == value,
     "address": lambda row, value: value.lower() in row["address"],
 }
 OF_CONSENTS: dict[str, Callable[[Row, str], bool]] = {
     **_between("since"),
     **_exactly("state", "channel", "address", "sender", "source", "tenant"),
     "category": _of_category,
+    "domain": lambda row, value: domain_of(row) == value,
 }
 OF_LOG: dict[str, Callable[[Row, str], bool]] = {
     **_between("at"),
     **_exactly("consent", "channel", "address", "sender", "source", "tenant"),
     "category": _of_category,
+    "domain": lambda row, value: domain_of(row) == value,
     "actor": lambda row, value: row["actor"].lower() == value.lower(),
 }
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
+import pyarrow.parquet
 import pytest
 import pytest_asyncio
 
@@ -123,19 +124,43 @@ async def test_several_reasons_mean_any_of_them(server: QueryServer) -> None:
     assert len(items) == len([row for row in ours(STANDINGS) if row["reason"] in ("landline", "complaint")])
 
 
-@pytest.mark.parametrize("customer", ["42", "a/b %", "ünï", "nobody"])
-async def test_the_addresses_of_a_customer_are_those_on_file_now(server: QueryServer, customer: str) -> None:
-    on_file = {
-        (each["channel"], each["address"])
-        for row in ours(CUSTOMERS)
-        if row["customer"] == customer
-        for each in row["addresses"]
-    }
-    expected = [row for row in ours(STANDINGS) if (row["channel"], row["address"]) in on_file]
-    items = await server.items("/v1/addresses", ("customer", customer))
+LISTS = {"/v1/addresses": STANDINGS, "/v1/consents": CONSENTS, "/v1/consents/log": LOG}
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("customer", ["42", "43", "a/b %", "ünï", "nobody"])
+async def test_the_addresses_of_a_customer_are_those_on_file_now(
+    server: QueryServer, path: str, customer: str
+) -> None:
+    on_file = model.places_of(ours(CUSTOMERS), customer)
+    expected = [row for row in ours(LISTS[path]) if (row["channel"], row["address"]) in on_file]
+    items = await server.items(path, ("customer", customer), ("limit", "500"))
     assert sorted(identities(items, "channel", "address")) == sorted(
         identities(expected, "channel", "address")
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        *((path, [("campaign", "it's 100%_"), ("method", "blast")]) for path in LISTS),
+        *((path, [("document", MESSAGES[0]["document"] or "invoice-2")]) for path in LISTS),
+        *((path, [("campaign", "")]) for path in LISTS),
+        ("/v1/addresses", [("category", "marketing"), ("sender", "news@ses.example.com")]),
+        ("/v1/addresses", [("campaign", "nobody's")]),
+    ],
+)
+async def test_filters_of_messages_find_the_addresses_that_such_a_message_names(
+    server: QueryServer, path: str, asked: list[tuple[str, str]]
+) -> None:
+    named = model.places_named(ours(MESSAGES), asked)
+    expected = [row for row in ours(LISTS[path]) if (row["channel"], row["address"]) in named]
+    items = await server.items(path, *asked, ("limit", "500"))
+    assert sorted(identities(items, "channel", "address")) == sorted(
+        identities(expected, "channel", "address")
+    )
+    one = await server.items(path, *asked, ("tenant", "acme"), ("limit", "500"), key=OPERATOR)
+    assert [item | {"tenant": "acme"} for item in items] == one
 
 
 @pytest.mark.parametrize("sort", ["since", "-since", "address", "-address", "category", "-category"])
@@ -158,6 +183,8 @@ async def test_consents_come_in_every_order_each_once(server: QueryServer, sort:
         [("from", LOG[0]["at"])],
         [("to", LOG[1]["at"])],
         [("sender", "")],
+        [("domain", "gmail.com")],
+        [("domain", "")],
     ],
 )
 async def test_consents_are_filtered_as_by_hand(
@@ -210,6 +237,7 @@ async def test_the_audit_log_has_every_change_once_in_every_order(server: QueryS
         [("from", LOG[2]["at"])],
         [("to", LOG[3]["at"]), ("channel", "sms")],
         [("source", "import")],
+        [("domain", "example.org"), ("consent", "in")],
     ],
 )
 async def test_the_audit_log_is_filtered_as_by_hand(
@@ -225,11 +253,13 @@ async def test_an_address_is_found_in_any_spelling(server: QueryServer) -> None:
     for spelling in (row["address"].upper(), f" {row['address']}", f"Ann <{row['address']}>"):
         assert await server.items("/v1/consents/log", ("address", spelling))
     assert await server.items("/v1/consents", ("address", "+1 (500) 555-0019"))
+    found = await server.items("/v1/consents", ("address", "+15005550019"))
+    assert await server.items("/v1/consents", ("address", "+1 500 555 0019"), ("channel", "sms")) == found
 
 
-@pytest.mark.parametrize("path", ["/v1/addresses", "/v1/consents", "/v1/consents/log"])
+@pytest.mark.parametrize("path", LISTS)
 async def test_tenants_are_apart_and_the_operator_sees_all_or_one(server: QueryServer, path: str) -> None:
-    rows = {"/v1/addresses": STANDINGS, "/v1/consents": CONSENTS, "/v1/consents/log": LOG}[path]
+    rows = LISTS[path]
     for tenant in TENANTS:
         assert len(await server.items(path, ("limit", "500"), key=key_of(tenant))) == len(ours(rows, tenant))
         one = await server.items(path, ("limit", "500"), ("tenant", tenant), key=OPERATOR)
@@ -242,7 +272,7 @@ async def test_tenants_are_apart_and_the_operator_sees_all_or_one(server: QueryS
     assert len({orjson.dumps(item) for item in everything}) == len(rows)
 
 
-@pytest.mark.parametrize("path", ["/v1/addresses", "/v1/consents", "/v1/consents/log"])
+@pytest.mark.parametrize("path", LISTS)
 async def test_cursors_of_another_question_and_unknown_parameters_are_refused(
     server: QueryServer, path: str
 ) -> None:
@@ -263,7 +293,7 @@ async def test_cursors_of_another_question_and_unknown_parameters_are_refused(
     assert (await server.get(path, key="writer-acme"))[0] == 403
 
 
-@pytest.mark.parametrize("path", ["/v1/addresses", "/v1/consents", "/v1/consents/log"])
+@pytest.mark.parametrize("path", LISTS)
 async def test_the_whole_comes_as_a_stream_too(server: QueryServer, path: str) -> None:
     items = await server.items(path, ("limit", "500"))
     _, _, lines = await server.raw(path, [("format", "ndjson")])
@@ -273,6 +303,13 @@ async def test_the_whole_comes_as_a_stream_too(server: QueryServer, path: str) -
     rows = list(csv.DictReader(io.StringIO(body.decode())))
     assert [row["address"] for row in rows] == [item["address"] for item in items]
     assert list(rows[0]) == list(items[0])
+    _, headers, body = await server.raw(path, [("format", "parquet")])
+    assert headers["Content-Type"] == "application/vnd.apache.parquet"
+    table = pyarrow.parquet.read_table(io.BytesIO(body))
+    assert table.column_names == list(items[0])
+    for name in ("address", "channel", "reason", "reasons", "soft_bounces_in_a_row", "actor"):
+        if name in items[0]:
+            assert table.column(name).to_pylist() == [item[name] for item in items]
 
 
 @pytest.mark.parametrize("row", [*ours(STANDINGS)[:12]], ids=lambda row: row["address"])
@@ -340,7 +377,73 @@ async def test_the_operator_names_the_tenant_where_several_know_an_address(serve
     assert document["tenant"] == "other"
 
 
-async def test_without_a_channel_what_has_no_at_sign_is_a_number(server: QueryServer) -> None:
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "ann%2Bnews@example.org",
+        "ann+news@example.org",
+        "ANN%2bNews%40Example.ORG",
+        "%20ann+news@example.org%09",
+        "Ann%20B.%20%3Cann+news@example.org%3E",
+        "ann+news@example.org%E2%80%8B",
+    ],
+)
+async def test_an_address_in_a_path_may_be_spelled_in_every_way(server: QueryServer, spelling: str) -> None:
+    row = ours(STANDINGS)[0] | {"channel": "email", "address": "ann+news@example.org", "tenant": "third"}
+    await server.store.insert_lines("address_standing", orjson.dumps(row))
+    for more in ("", "/diagnosis"):
+        assert (await server.get(f"/v1/addresses/{spelling}{more}", key=key_of("third")))[0] == 200
+    document = await server.page(f"/v1/addresses/{spelling}", key=key_of("third"))
+    assert (document["address"], document["standing"]) == ("ann+news@example.org", row["standing"])
+
+
+@pytest.mark.parametrize(
+    "spelling", ["%2B15005550019", "+15005550019", "+1%20(500)%20555-0019", "0015005550019"]
+)
+async def test_a_number_in_a_path_may_be_spelled_in_every_way(server: QueryServer, spelling: str) -> None:
+    expected = spelling[0] != "0"  # what is dialled to get abroad differs from country to country
+    status, document = await server.get(f"/v1/addresses/{spelling}")
+    assert (status == 200) is expected
+    assert document.get("address", "+15005550019") == "+15005550019"
+
+
+async def test_a_path_without_an_address_finds_nothing_least_of_all_what_is_nobodys(
+    server: QueryServer,
+) -> None:
+    nobodys = MESSAGES[0] | {
+        "recipient": None,
+        "tenant": "acme",
+        "channel": "email",
+        "message_id": "nobody's",
+    }
+    await server.store.insert_lines("message_status", orjson.dumps(nobodys))
+    for path in ("%20", "%20%20/diagnosis", "%E2%80%8B", "%3C%3E"):
+        for channel in ("email", "sms"):
+            status, problem = await server.get(f"/v1/addresses/{path}", ("channel", channel))
+            assert (status, problem["code"]) == (404, "not_found"), path
+
+
+@pytest.mark.parametrize(
+    "path", ["%00", "a%00b@example.org", "%FF%FE@example.org", "a%2Fb@example.org", "%zz", "%F0%9F%98%80"]
+)
+async def test_whatever_stands_in_a_path_has_an_answer(server: QueryServer, path: str) -> None:
+    assert (await server.get(f"/v1/addresses/{path}"))[0] == 404
+    status, document = await server.get(f"/v1/addresses/{path}/diagnosis")
+    assert status == 200
+    assert document["findings"]
+
+
+async def test_without_a_channel_what_could_not_be_dialled_is_an_address_of_email(
+    server: QueryServer,
+) -> None:
+    row = ours(MESSAGES)[0] | {"channel": "email", "recipient": "ann.example.org", "message_id": "no-at"}
+    await server.store.insert_lines("message_status", orjson.dumps(row))
+    assert (await server.page("/v1/addresses/ann.example.org"))["channel"] == "email"
+    document = await server.page("/v1/addresses/ann.example.org/diagnosis")
+    assert document["findings"][0]["text"].startswith("This is no email address: expected")
+
+
+async def test_without_a_channel_what_could_be_dialled_is_a_number(server: QueryServer) -> None:
     row = next(row for row in ours(STANDINGS) if row["channel"] == "sms")
     spelled = f"{row['address'][:2]}%20{row['address'][2:5]}%20{row['address'][5:]}"
     assert (await server.page(f"/v1/addresses/{spelled}"))["address"] == row["address"]

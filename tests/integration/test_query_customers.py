@@ -92,6 +92,46 @@ async def test_addresses_in_use_and_not_on_file_stand_apart(server: QueryServer)
         assert found[address]["last_at"] == max(times)
 
 
+async def _put(server: QueryServer, customer: str, *addresses: str, **more: Any) -> None:
+    """Registers a customer of acme; the first address is the primary one."""
+    row = customer_of("acme", "42") | {
+        "customer": customer,
+        "addresses": [
+            {"address": each, "address_as_given": each, "channel": "email", "primary": place == 0}
+            for place, each in enumerate(addresses)
+        ],
+    }
+    await server.store.insert_lines("customers", orjson.dumps(row | more))
+
+
+async def test_every_one_of_many_addresses_has_its_standing(server: QueryServer) -> None:
+    addresses = [f"many{n}@example.org" for n in range(60)]
+    await _put(server, "many", *addresses)
+    invalid = {"channel": "email", "tenant": "acme", "address": addresses[-1], "standing": "invalid"}
+    await server.store.insert_lines("address_standing", orjson.dumps(STANDINGS[0] | invalid))
+    found = {each["address"]: each["standing"] for each in (await server.page(path_of("many")))["addresses"]}
+    assert found == dict.fromkeys(addresses, "valid") | {addresses[-1]: "invalid"}
+    document = await server.page(path_of("many", "/diagnosis"))
+    (told,) = [one["text"] for one in document["findings"] if one["code"] == "not_all_looked_into"]
+    assert told == "Of 60 addresses the first 20 were looked into, not the other 40."
+
+
+async def test_an_address_on_file_is_used_whomever_the_messages_name(server: QueryServer) -> None:
+    await _put(server, "both", "one@used.example", "two@used.example")
+    rows = [
+        _to_domain("acme", "used.example", 1, arrives=True)
+        | {"recipient": "one@used.example", "customer": "both"},
+        _to_domain("acme", "used.example", 2, arrives=True)
+        | {"recipient": "two@used.example", "customer": None},
+    ]
+    await server.store.insert_lines("message_status", orjson.dumps(rows[0]))
+    for path in (path_of("both", "/diagnosis"), "/v1/addresses/two@used.example/diagnosis"):
+        assert "only_primary_used" in codes(await server.page(path))
+    await server.store.insert_lines("message_status", orjson.dumps(rows[1]))
+    for path in (path_of("both", "/diagnosis"), "/v1/addresses/two@used.example/diagnosis"):
+        assert "only_primary_used" not in codes(await server.page(path))
+
+
 async def test_a_customer_whom_only_messages_name_is_told_as_not_registered(server: QueryServer) -> None:
     row = log_model.make_rows(1, ("acme",), seed=11)[0] | {"customer": "unregistered", "revision": 2**42}
     await server.store.insert_lines("message_status", orjson.dumps(row))
@@ -164,6 +204,30 @@ async def test_an_address_that_nobody_knows_was_never_sent_anything(server: Quer
     assert codes(document)[:2] == ["never_sent", "mistyped_domain"]
     assert document["suggestion"] == "nobody@gmail.com"
     assert (await server.get("/v1/addresses/nobody@gmial.com/diagnosis", key=OPERATOR))[0] == 200
+    assert "stray_spaces" not in codes(document)
+
+
+async def test_how_an_unknown_address_is_written_is_looked_at(server: QueryServer) -> None:
+    document = await server.page("/v1/addresses/no%20body@example.org/diagnosis")
+    assert codes(document)[:2] == ["never_sent", "stray_spaces"]
+    assert document["suggestion"] == "nobody@example.org"
+
+
+async def test_what_only_a_machine_opened_was_seen_by_nobody(server: QueryServer) -> None:
+    row = _to_domain("acme", "scanned.example", 1, arrives=True)
+    scanned = {"status": "clicked", "opens": 1, "clicks": 2}
+    reached = ["sent", "delivered", "opened", "clicked"]
+    for number, (more, expected) in enumerate(
+        (
+            ({"reached": reached}, "delivered_not_seen"),
+            ({"reached": [*reached, "human_opened"], "first_human_opened_at": row["filed_at"]}, "seen"),
+        )
+    ):
+        told = row | scanned | more | {"revision": 2**43 + number}
+        await server.store.insert_lines("message_status", orjson.dumps(told))
+        document = await server.page("/v1/addresses/u1@scanned.example/diagnosis")
+        assert expected in codes(document)
+        assert len({"delivered_not_seen", "seen"} & set(codes(document))) == 1
 
 
 async def test_a_customer_has_a_diagnosis_of_all_addresses(server: QueryServer) -> None:

@@ -1,9 +1,13 @@
 """Why does an address not receive? A sentence for each finding, its evidence and its remedy."""
 
+import re
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from processors.providers.twilio import ERRORS
 from query.diagnosis import AddressEvidence, DomainFigures, Figures, Senders, Severity, of_address
 from schemas.standing import PROVIDER_LIST_HINT, Reason
 from schemas.times import format_time
@@ -70,6 +74,29 @@ def test_an_address_that_was_reset_here_and_not_at_the_provider_still_gets_nothi
     assert found.evidence[0].said == "ticket 4711"
 
 
+def test_a_row_of_soft_bounces_is_told_whole_also_where_a_later_message_arrived() -> None:
+    for count, told in ((0, "5 messages in a row"), (2, "5 messages in a row"), (7, "7 messages in a row")):
+        row = standing("repeated_soft_bounces", soft_bounces_in_a_row=count, cause="full")
+        found = of_address(ann(message("delivered"), standing=row)).findings[0]
+        assert f"{told} could not be delivered: the mailbox is full." in found.text
+
+
+@pytest.mark.parametrize("reason", ["hard_bounce", "complaint", "provider_suppressed", "landline"])
+def test_what_only_another_systems_list_says_is_told_as_such(reason: str) -> None:
+    row = standing(reason, cause="import", diagnostic="told by Sam Lee")
+    found = of_address(ann(standing=row)).findings[0]
+    assert found.text.endswith("So says a list of another system, which was brought in here.")
+    assert found.evidence[0].said == "told by Sam Lee"
+
+
+def test_the_reset_of_the_remedy_works_when_it_is_typed() -> None:
+    address = "a/b?c#d%@example.org"
+    found = of_address(ann(address=address, standing=standing("hard_bounce"))).findings[0]
+    (path,) = re.findall(r"POST (/\S+/reset)", found.remedy)
+    assert unquote(urlsplit(path).path) == f"/v1/addresses/{address}/reset"
+    assert path.count("/") == 4
+
+
 def test_a_complaint_leaves_transactional_mail_and_other_reasons_are_told_besides() -> None:
     row = standing("hard_bounce", reasons=["hard_bounce", "complaint"], complained=True)
     assert "Besides: complaint." in of_address(ann(message("bounced"), standing=row)).findings[0].text
@@ -127,12 +154,27 @@ def test_who_opted_in_is_not_told_to_be_out() -> None:
     assert "opted_out" not in codes(of_address(ann(consents=[consent("out", "transactional")])))
 
 
-def test_without_an_opt_in_on_record_marketing_may_be_skipped() -> None:
-    assert "no_opt_in" in codes(of_address(ann(message("delivered"))))
-    assert "no_opt_in" not in codes(of_address(ann(marketing_needs_opt_in=False)))
-    assert "no_opt_in" not in codes(of_address(ann(consents=[consent("in")])))
-    assert "no_opt_in" not in codes(of_address(ann(message("delivered", category="marketing"))))
-    assert "no_opt_in" not in codes(of_address(phone(text_message("delivered"))))
+@pytest.mark.parametrize("known", [ann, phone])
+def test_what_needs_an_opt_in_that_is_not_on_record_is_told(known: Callable[..., AddressEvidence]) -> None:
+    def told(*consents: dict[str, Any], **more: Any) -> str | None:
+        found = of_address(known(*more.pop("messages", ()), consents=consents, **more)).findings
+        return next((finding.text for finding in found if finding.code == "no_opt_in"), None)
+
+    assert str(told()).startswith("No opt-in to marketing messages or notifications is on record:")
+    assert str(told(consent("in"))).startswith("No opt-in to notifications is on record:")
+    assert str(told(consent("out"))).startswith("No opt-in to notifications is on record:")
+    assert str(told(needs_opt_in=["marketing"])).startswith("No opt-in to marketing messages is on record:")
+    assert told(consent("in"), consent("in", "notification")) is None
+    assert told(needs_opt_in=[]) is None
+    sent = [message("delivered", category="marketing"), message("bounced", category="notification")]
+    assert told(messages=sent) is None
+    assert told(messages=[message("skipped", category="marketing")]) is not None
+
+
+def test_a_start_is_no_opt_in_and_beside_a_stop_none_is_missed() -> None:
+    start = consent("in", "*", sender="+15005550006", source="twilio")
+    assert "no_opt_in" in codes(of_address(phone(consents=[start])))
+    assert "no_opt_in" not in codes(of_address(phone(consents=[start | {"state": "out"}])))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +236,9 @@ def test_each_kind_of_trouble_of_mail_has_its_finding(
         ("rejected", "30007", "carrier_filtered"),
         ("rejected", "30004", "carrier_filtered"),
         ("failed", "21614", "invalid_number"),
-        ("failed", "30500", "failed"),
+        ("failed", "30500", "provider_fault"),
+        ("failed", "30001", "provider_fault"),
+        ("failed", "21408", "failed"),
     ],
 )
 def test_each_kind_of_trouble_of_text_messages_has_its_finding(
@@ -207,6 +251,18 @@ def test_each_kind_of_trouble_of_text_messages_has_its_finding(
         "Twilio's words",
         found.evidence[0].fact.split()[-1],
     )
+
+
+def test_error_codes_say_the_same_of_a_message_as_of_its_number() -> None:
+    for code, row in ERRORS.items():
+        status = str(row.outcome or "undelivered")
+        (first, *_) = codes(of_address(phone(text_message(status, error_code=code))))
+        expected = {
+            "invalid_number": "invalid_number",
+            "landline": "landline",
+            "unreachable_carrier": "landline",
+        }.get(row.standing or "", {"rejected": "carrier_filtered"}.get(status, first))
+        assert first == expected, code
 
 
 def test_a_mailbox_provider_has_no_it_department_to_ask() -> None:
@@ -238,6 +294,22 @@ def test_while_the_provider_still_tries_it_is_told_until_when() -> None:
     found = the("still_trying", of_address(ann(message("sent", 0.2, delay=delay))))
     assert "it stops trying 23 Nov 2026, 10:00 UTC" in found.remedy
     assert (found.evidence[0].said, found.evidence[0].fact) == ("421 busy", "sent General 4.4.1")
+    assert "Class list" in found.text and ":" not in found.text.partition("UTC")[2]
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "told"),
+    [
+        ({"delay": bounce("") | {"type": "MailboxFull", "expires_at": None}}, "still_trying", "is full."),
+        ({"delay": bounce("") | {"type": "SpamDetected", "expires_at": None}}, "still_trying", "for spam."),
+        ({"gave_up": True, "soft_bounce": bounce("server")}, "gave_up", "has a fault. The address may be"),
+        ({"gave_up": True, "soft_bounce": bounce("unknown")}, "gave_up", "UTC. The address may be fine."),
+    ],
+)
+def test_why_it_is_still_tried_or_was_given_up_is_told_where_it_is_known(
+    row: dict[str, Any], code: str, told: str
+) -> None:
+    assert told in the(code, of_address(ann(message("sent", **row)))).text
 
 
 def test_trouble_that_was_followed_by_an_arrival_explains_less() -> None:
@@ -295,6 +367,7 @@ def test_what_was_delivered_and_not_seen_is_to_be_looked_for_with_the_exact_send
         ({}, "images are off"),
         ({"tracking": "none"}, "opens are not tracked"),
         ({"opens": 2}, "opened by a program"),
+        ({"opens": 2, "clicks": 3, "reached": ["sent", "delivered", "opened", "clicked"]}, "by a program"),
     ],
 )
 def test_that_no_person_was_seen_to_open_it_tells_little(fields: dict[str, Any], words: str) -> None:
@@ -310,6 +383,22 @@ def test_what_was_opened_is_told_to_have_been_seen(status: str, words: str) -> N
     diagnosis = of_address(ann(message(status)))
     assert words in the("seen", diagnosis).text
     assert not {"delivered_not_seen", "opens_tell_little"} & set(codes(diagnosis))
+
+
+def test_what_a_scanner_clicked_before_a_person_opened_it_is_told_as_opened_when_the_person_did() -> None:
+    row = message("clicked") | {
+        "reached": ["sent", "delivered", "opened", "human_opened", "clicked"],
+        "first_human_opened_at": format_time(NOW - HOUR),
+        "first_human_clicked_at": None,
+    }
+    assert "it was opened on 22 Nov 2026, 09:00 UTC" in the("seen", of_address(ann(row))).text
+
+
+def test_a_text_message_that_was_read_is_told_to_have_been_seen() -> None:
+    row = text_message("opened", reached=["sent", "delivered", "opened"], human_opens=0)
+    found = of_address(phone(row))
+    assert "it was read on" in the("seen", found).text
+    assert "delivered_to_handset" not in codes(found)
 
 
 def test_a_text_message_on_the_handset_is_looked_for_among_filtered_senders() -> None:
@@ -346,6 +435,8 @@ def test_a_mistyped_domain_is_suggested_unless_a_person_reads_there() -> None:
     assert taken.severity is Severity.WARNING
     assert "somebody else's" in taken.text
     assert "mistyped_domain" not in codes(of_address(of(message("opened"))))
+    scanned = message("delivered", opens=1, clicks=1, reached=["sent", "delivered", "opened", "clicked"])
+    assert "mistyped_domain" in codes(of_address(of(scanned)))
 
 
 def test_what_is_no_address_is_told_first() -> None:
@@ -371,7 +462,7 @@ def test_only_the_customers_primary_address_was_used() -> None:
     known = customer(ANN, work, primary=work, uses=((work, 7),))
     found = the("only_primary_used", of_address(ann(customers=[known])))
     assert (
-        "Messages to customer 42 went to ann@work.example, the primary address, and none to this one."
+        "In the last 90 days messages to customer 42 went to ann@work.example, the primary address, and none to this one."
         in found.text
     )
     assert found.evidence[0].fact.startswith("7 messages to ann@work.example")
@@ -450,6 +541,7 @@ def test_findings_come_by_what_they_explain_and_a_test_comes_last() -> None:
         "delivered_not_seen",
         "opens_tell_little",
         "stray_spaces",
+        "no_opt_in",
         "cannot_know",
         "send_a_test",
     ]

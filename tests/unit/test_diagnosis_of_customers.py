@@ -1,7 +1,9 @@
 """Why does a customer not receive? Each address by itself, and all of them together."""
 
+from dataclasses import replace
+
 from query.diagnosis import Severity, of_customer
-from tests.diagnosing import ANN, ann, codes, customer, message, standing, the
+from tests.diagnosing import ANN, PHONE, ann, codes, customer, message, phone, standing, text_message, the
 
 WORK = "ann@work.example"
 
@@ -26,11 +28,19 @@ def test_advice_that_is_of_no_single_address_is_said_once_and_last() -> None:
     assert (found.count("cannot_know"), found.count("send_a_test"), found[-1]) == (1, 1, "send_a_test")
 
 
+def test_what_cannot_be_known_is_said_for_each_channel() -> None:
+    known = customer(ANN, primary=ANN, uses=((ANN, 1),))
+    diagnosis = of_customer(known, [ann(message("opened")), phone(text_message("delivered"))])
+    of_mail, of_texts = [finding.text for finding in diagnosis.findings if finding.code == "cannot_know"]
+    assert "folders" in of_mail
+    assert "handset" in of_texts
+
+
 def test_only_the_primary_of_several_addresses_was_used() -> None:
     known = customer(ANN, WORK, primary=WORK, uses=((WORK, 3),))
     diagnosis = of_customer(known, [ann(message("delivered"), address=WORK), ann()])
     found = the("only_primary_used", diagnosis)
-    assert "only the primary one was used: ann@example.org got nothing" in found.text
+    assert "only the primary one was used: ann@example.org got nothing in the last 90 days." in found.text
     assert found.severity is Severity.WARNING
     assert "never_sent" not in codes(diagnosis)
     assert "only_some_used" in codes(of_customer(customer(ANN, WORK, uses=((WORK, 3),)), [ann()]))
@@ -40,6 +50,27 @@ def test_a_customer_without_addresses_and_messages_got_nothing_and_can_get_nothi
     diagnosis = of_customer(customer(), [])
     assert codes(diagnosis) == ["no_address_on_file", "never_sent"]
     assert diagnosis.summary.startswith("Customer 42 has no address on file.")
+    assert "in the last 90 days" in the("never_sent", diagnosis).text
+
+
+def test_a_customer_who_was_never_registered_and_gets_mail_has_no_fault_in_that() -> None:
+    diagnosis = of_customer(customer(uses=((ANN, 3),)), [ann(message("opened"))])
+    assert the("not_registered", diagnosis).severity is Severity.INFO
+    assert not {"no_address_on_file", "not_on_file"} & set(codes(diagnosis))
+
+
+def test_a_registered_customer_without_addresses_gets_what_the_application_sends_elsewhere() -> None:
+    known = replace(customer(uses=((ANN, 3),)), registered={"customer": "42", "addresses": []})
+    diagnosis = of_customer(known, [ann(message("opened"))])
+    assert the("no_address_on_file", diagnosis).severity is Severity.WARNING
+    assert ANN in the("not_on_file", diagnosis).text
+
+
+def test_addresses_that_were_not_looked_into_are_owned_up_to() -> None:
+    known = customer(ANN, WORK, PHONE, primary=ANN, uses=(("ann@old.example", 1),))
+    told = the("not_all_looked_into", of_customer(known, [ann(message("opened"))])).text
+    assert told == "Of 4 addresses the first 1 were looked into, not the other 3."
+    assert "not_all_looked_into" not in codes(of_customer(customer(ANN), [ann()]))
 
 
 def test_messages_that_went_to_an_address_not_on_file_are_noticed() -> None:

@@ -2,34 +2,24 @@
 
 from collections.abc import Iterator
 
-from query.diagnosis.evidence import AddressEvidence, Use
+from query.diagnosis.evidence import USED_DAYS, AddressEvidence, Use
 from query.diagnosis.findings import Finding, Proof, Severity, on
 
 
 def another_address_was_used(evidence: AddressEvidence) -> Iterator[Finding]:
     """A customer's messages went to another address of theirs, most often to the primary one alone."""
     for customer in evidence.customers:
-        here = next(
-            (
-                use
-                for use in customer.uses
-                if (use.channel, use.address) == (evidence.channel, evidence.address)
-            ),
-            None,
-        )
-        others = [
-            use
-            for use in customer.uses
-            if use.channel == evidence.channel and use.address != evidence.address
-        ]
-        if here is not None or not others or not customer.is_on_file(evidence.channel, evidence.address):
+        uses = [use for use in customer.uses if use.channel == evidence.channel]
+        others = [use for use in uses if use.address != evidence.address]
+        used = len(others) < len(uses)
+        if used or not others or not customer.is_on_file(evidence.channel, evidence.address):
             continue
         primary = customer.primary(evidence.channel)
         only_primary = primary is not None and {use.address for use in others} == {primary}
         yield Finding(
             "only_primary_used" if only_primary else "another_address_used",
             Severity.WARNING,
-            f"Messages to customer {customer.customer} went to {_listed(others)}"
+            f"In the last {USED_DAYS} days messages to customer {customer.customer} went to {_listed(others)}"
             + (", the primary address," if only_primary else "")
             + " and none to this one.",
             f"Look at {others[0].address}, or make this the primary address, or send to all addresses of the customer.",
