@@ -4,14 +4,18 @@ import asyncio
 import os
 import sys
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.arguments import base_url
 from deploy.importing.files import LineFault, read_records
-from deploy.importing.lists import KINDS, Defaults, Prepared
+from deploy.importing.lists import KINDS, Defaults, Prepared, moment
 from deploy.importing.posting import Stopped, post_all
 from deploy.importing.progress import Progress
+from schemas.consent import CATEGORIES, MARKETING
+from schemas.customers import KINDS as CUSTOMER_KINDS
+from schemas.registration_fields import EARLIEST_MS, faults_of_time
 from schemas.status import CHANNELS
 from schemas.times import format_time
 
@@ -28,7 +32,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "file", type=Path, help="CSV in UTF-8 whose first line names its columns (docs/operations.md)"
     )
     parser.add_argument(
-        "--url", default="http://127.0.0.1:8080", help="where ingest is (default: %(default)s)"
+        "--url",
+        type=base_url,
+        default="http://127.0.0.1:8080",
+        help="where ingest is (default: %(default)s)",
     )
     parser.add_argument(
         "--key-env",
@@ -40,18 +47,42 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--actor", default="import", help="who brings the list, for the log (default: %(default)s)"
     )
-    parser.add_argument("--channel", choices=CHANNELS, help="default: email for what has an @, else sms")
     parser.add_argument(
-        "--category", default="marketing", help="of consents without one (default: %(default)s)"
+        "--channel",
+        choices=CHANNELS,
+        help="of rows without one (default: sms for what could be dialled, else email)",
+    )
+    parser.add_argument(
+        "--category",
+        choices=CATEGORIES,
+        default=MARKETING,
+        help="of consents without one (default: %(default)s)",
     )
     parser.add_argument("--reason", help="of rows without one")
     parser.add_argument(
-        "--customer-kind", default="client", help="of customers without one (default: %(default)s)"
+        "--customer-kind",
+        choices=CUSTOMER_KINDS,
+        default="client",
+        help="of customers without one (default: %(default)s)",
     )
     parser.add_argument(
-        "--at", help="RFC 3339 time of rows without one (default: when the file was last changed)"
+        "--at",
+        type=_time,
+        help="of rows without a time: RFC 3339, or a day alone (default: when the file was last changed)",
     )
     parser.add_argument("--check", action="store_true", help="only look for faults, post nothing")
+
+
+def _time(given: str) -> str:
+    """A time that the rows of a file may have. Raises ArgumentTypeError."""
+    told = moment(given)
+    for _, expected in faults_of_time("at", told, EARLIEST_MS, _now()):
+        raise ArgumentTypeError(expected)
+    return told
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def run(arguments: Namespace) -> int:
@@ -89,7 +120,9 @@ def prepare(data: bytes, arguments: Namespace, changed: int) -> Prepared:
         reason=arguments.reason,
         kind=arguments.customer_kind,
     )
-    prepared = kind.prepare(records, defaults, time.time_ns() // 1_000_000)
+    progress = Progress(f"checking {arguments.kind}", len(records), sys.stderr)
+    prepared = kind.prepare(records, defaults, _now(), progress.add)
+    progress.finish()
     if not faults:
         return prepared
     return Prepared(faults=sorted([*faults, *prepared.faults], key=lambda fault: fault.line))
@@ -99,7 +132,8 @@ def _tell_faults(file: Path, faults: Sequence[LineFault]) -> None:
     for fault in faults[:_MOST_FAULTS]:
         print(f"{file}: {fault}", file=sys.stderr)
     more = f", the first {_MOST_FAULTS} are told" if len(faults) > _MOST_FAULTS else ""
-    print(f"{len(faults):,} faults{more}; nothing was posted", file=sys.stderr)
+    many = "1 fault" if len(faults) == 1 else f"{len(faults):,} faults"
+    print(f"{many}{more}; nothing was posted", file=sys.stderr)
 
 
 def _post(arguments: Namespace, key: str, prepared: Prepared) -> int:

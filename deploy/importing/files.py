@@ -2,10 +2,12 @@
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 _DELIMITERS = ",;\t"
+_HEAD = re.compile(r"[^\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +43,37 @@ def read_records(
     except UnicodeDecodeError as fault:
         line = data.count(b"\n", 0, fault.start) + 1
         return [], [LineFault(line, "", "expected UTF-8; save the file so and try again")]
-    head = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=head.count)
-    rows = _rows(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    head = _HEAD.search(text)
+    delimiter = max(_DELIMITERS, key=head[0].count) if head else _DELIMITERS[0]
+    rows = _rows(text, delimiter)
     try:
         line, names = next(rows, (1, []))
         columns = [name.strip().lower().replace(" ", "_").replace("-", "_") for name in names]
         faults = [LineFault(line, "", expected) for expected in _faults_of_head(columns, required, optional)]
         return ([], faults) if faults else _records(rows, columns)
-    except csv.Error as error:
-        return [], [LineFault(text.count("\n") + 1, "", f"expected CSV to the end of the file: {error}")]
+    except _NoCsv as fault:
+        return [], [LineFault(fault.line, "", f"expected CSV from here to the end of the file: {fault}")]
 
 
-def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line on which it begins; a quoted value may go on over several lines."""
+class _NoCsv(Exception):
+    """A row that is none: the line on which it begins, and what is wrong with it."""
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(what)
+        self.line = line
+
+
+def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Each row with the line on which it begins; a quoted value may go on over several lines. Raises _NoCsv."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     begins = 1
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield begins, cells
-        begins = reader.line_num + 1  # type: ignore[attr-defined]  # csv's reader is more than an iterator
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield begins, cells
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise _NoCsv(begins, str(error)) from None
 
 
 def _faults_of_head(

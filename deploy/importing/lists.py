@@ -12,11 +12,16 @@ from urllib.parse import quote
 import orjson
 
 from deploy.importing.files import LineFault, Record
+from schemas.addresses import channel_of
 from schemas.registration_fields import Fault
 from schemas.registrations import Consent, Customer, Registration, Suppression, read_registration
 
 BATCH = 500
-"""Things of one request: few enough that a bar moves and a repetition is short, and half of what ingest takes."""
+"""Most things of one request: few enough that a bar moves and a repetition is short, and half of what ingest takes."""
+
+BATCH_BYTES = 1_048_576
+"""A request ends with the thing that brings it to so many bytes: one that ingest would find too large would stop an import
+half-way. The longest thing adds less than one of WAYBILL_MAX_BODY_BYTES may have; ingest takes WAYBILL_MAX_LIST_BYTES."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +60,21 @@ class Prepared:
         return sum(post.things for post in self.posts)
 
 
+Checked = Callable[[int], None]
+"""Told how many more records were looked at."""
+
+Prepare = Callable[[Sequence[Record], Defaults, int, Checked], Prepared]
+"""Makes records ready; the number is now, in ms since the epoch."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of list: its columns, and how its records are made ready, with `now` in ms since the epoch."""
+    """One kind of list: its columns, and how its records are made ready."""
 
     name: str
     required: Sequence[str]
     optional: Sequence[str]
-    prepare: Callable[[Sequence[Record], Defaults, int], Prepared]
+    prepare: Prepare
 
 
 def _suppression(record: Record, defaults: Defaults) -> dict[str, Any]:
@@ -72,7 +84,7 @@ def _suppression(record: Record, defaults: Defaults) -> dict[str, Any]:
     return {
         "address": values.get("address", ""),
         "channel": channel,
-        "reason": values.get("reason", defaults.reason or usual),
+        "reason": _word(values, "reason") or defaults.reason or usual,
         "actor": values.get("actor", defaults.actor),
         "note": values.get("note"),
         "at": _moment(values.get("at")) or defaults.at,
@@ -84,11 +96,11 @@ def _consent(consent: str) -> Callable[[Record, Defaults], dict[str, Any]]:
         values = record.values
         evidence: dict[str, str] = {name: values[name] for name in ("wording", "reference") if name in values}
         if evidence or "method" in values:
-            evidence["method"] = values.get("method", "written")
+            evidence["method"] = _word(values, "method") or "written"
         return {
             "address": values.get("address", ""),
             "channel": _channel(values, defaults),
-            "category": values.get("category", defaults.category),
+            "category": _word(values, "category") or defaults.category,
             "sender": values.get("sender"),
             "consent": consent,
             "source": "import",
@@ -103,26 +115,41 @@ def _consent(consent: str) -> Callable[[Record, Defaults], dict[str, Any]]:
 
 def _listed(
     path: str, kind: type[Registration], document: Callable[[Record, Defaults], dict[str, Any]]
-) -> Callable[[Sequence[Record], Defaults, int], Prepared]:
+) -> Prepare:
     """For lists of which each record is one thing, and many go into one request."""
 
-    def prepare(records: Sequence[Record], defaults: Defaults, now: int) -> Prepared:
-        documents = [_told(document(record, defaults)) for record in records]
-        faults = [
-            LineFault(records[fault.index].line, fault.field, fault.expected)
-            for index, one in enumerate(documents)
-            for fault in _faults(kind, index, one, now)
-        ]
-        if faults:
-            return Prepared(faults=faults)
-        begins = range(0, len(records), BATCH)
-        return Prepared([_batch(path, records[n : n + BATCH], documents[n : n + BATCH]) for n in begins])
+    def prepare(records: Sequence[Record], defaults: Defaults, now: int, checked: Checked) -> Prepared:
+        things: list[tuple[int, bytes]] = []
+        faults: list[LineFault] = []
+        for record in records:
+            one = _told(document(record, defaults))
+            faults += [
+                LineFault(record.line, fault.field, fault.expected) for fault in _faults(kind, one, now)
+            ]
+            things.append((record.line, orjson.dumps(one)))
+            checked(1)
+        return Prepared(faults=faults) if faults else Prepared(list(_posts(path, things)))
 
     return prepare
 
 
-def _batch(path: str, records: Sequence[Record], documents: Sequence[dict[str, Any]]) -> Post:
-    return Post("POST", path, orjson.dumps(documents), len(documents), (records[0].line, records[-1].line))
+def _posts(path: str, things: Sequence[tuple[int, bytes]]) -> Iterator[Post]:
+    """The requests for these things, each with its line, none of them larger than ingest takes."""
+    batch: list[tuple[int, bytes]] = []
+    size = 0
+    for thing in things:
+        batch.append(thing)
+        size += len(thing[1])
+        if len(batch) == BATCH or size >= BATCH_BYTES:
+            yield _post(path, batch)
+            batch, size = [], 0
+    if batch:
+        yield _post(path, batch)
+
+
+def _post(path: str, batch: Sequence[tuple[int, bytes]]) -> Post:
+    body = b"[" + b",".join([thing for _, thing in batch]) + b"]"
+    return Post("POST", path, body, len(batch), (batch[0][0], batch[-1][0]))
 
 
 @dataclass(slots=True)
@@ -138,7 +165,7 @@ class _Customer:
 _OF_CUSTOMER = ("kind", "name", "created_at")
 
 
-def _customers(records: Sequence[Record], defaults: Defaults, now: int) -> Prepared:
+def _customers(records: Sequence[Record], defaults: Defaults, now: int, checked: Checked) -> Prepared:
     """Each row is one address; the rows of a customer need not stand together, and must not contradict each other."""
     customers: dict[str, _Customer] = {}
     faults: list[LineFault] = []
@@ -153,14 +180,14 @@ def _customers(records: Sequence[Record], defaults: Defaults, now: int) -> Prepa
     for name, one in customers.items():
         document = _told(
             {
-                "kind": one.said.get("kind", defaults.kind),
+                "kind": _word(one.said, "kind") or defaults.kind,
                 "name": one.said.get("name"),
                 "created_at": _moment(one.said.get("created_at")),
                 "addresses": one.addresses,
             }
         )
-        for fault in _faults(Customer, 0, {**document, "customer": name}, now):
-            faults.append(_at_line(one, fault))
+        faults += [_at_line(one, fault) for fault in _faults(Customer, {**document, "customer": name}, now)]
+        checked(len(one.lines))
         lines = (min(one.lines), max(one.lines))
         posts.append(Post("PUT", f"/v1/customers/{quote(name, safe='')}", orjson.dumps(document), 1, lines))
     return Prepared(faults=sorted(faults, key=lambda fault: fault.line)) if faults else Prepared(posts)
@@ -194,8 +221,8 @@ def _at_line(one: _Customer, fault: Fault) -> LineFault:
     return LineFault(one.lines[0], fault.field, fault.expected)
 
 
-def _faults(kind: type[Registration], index: int, document: dict[str, Any], now: int) -> list[Fault]:
-    found = read_registration(kind, index, document, now)
+def _faults(kind: type[Registration], document: dict[str, Any], now: int) -> list[Fault]:
+    found = read_registration(kind, 0, document, now)
     return found if isinstance(found, list) else []
 
 
@@ -204,17 +231,26 @@ def _told(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _channel(values: dict[str, str], defaults: Defaults) -> str:
-    """As the row or the command says; else what has an @ is an email address."""
-    said = values.get("channel", defaults.channel or "").strip().lower()
-    return said or ("email" if "@" in values.get("address", "") else "sms")
+    """As the row or the command says; else as the address looks."""
+    return _word(values, "channel") or defaults.channel or channel_of(values.get("address", ""))
+
+
+def _word(values: dict[str, str], name: str) -> str | None:
+    """One of a few words, in whatever case and however it is set apart."""
+    return values[name].strip().lower() if name in values else None
 
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d").fullmatch
 
 
-def _moment(told: str | None) -> str | None:
+def moment(told: str) -> str:
     """A time as it was told; a day alone is its beginning in UTC."""
-    return f"{told.strip()}T00:00:00Z" if told and _DATE(told.strip()) else told and told.strip()
+    told = told.strip()
+    return f"{told}T00:00:00Z" if _DATE(told) else told
+
+
+def _moment(told: str | None) -> str | None:
+    return moment(told) if told else None
 
 
 _CONSENT_COLUMNS = (

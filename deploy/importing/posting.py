@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from deploy.importing.lists import Post
 
@@ -33,11 +34,12 @@ async def post_all(
     waiting = iter(posts)
     query = f"?{urlencode({'tenant': tenant})}" if tenant else ""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    async with aiohttp.ClientSession(url, headers=headers) as session:
+    async with aiohttp.ClientSession(headers=headers) as session:
 
         async def take_turns(posts: Iterator[Post]) -> None:
             for post in posts:
-                await _post(session, post, query, pauses_s)
+                # Encoded already, and to go out so: of a customer called `..` nothing else would be left.
+                await _post(session, post, URL(f"{url}{post.path}{query}", encoded=True), pauses_s)
                 done(post.things)
 
         turns = [asyncio.create_task(take_turns(waiting)) for _ in range(AT_ONCE)]
@@ -49,11 +51,11 @@ async def post_all(
             await asyncio.gather(*turns, return_exceptions=True)
 
 
-async def _post(session: aiohttp.ClientSession, post: Post, query: str, pauses_s: Sequence[float]) -> None:
+async def _post(session: aiohttp.ClientSession, post: Post, url: URL, pauses_s: Sequence[float]) -> None:
     said = ""
     for pause in (*pauses_s, None):
         try:
-            async with session.request(post.method, post.path + query, data=post.body) as answer:
+            async with session.request(post.method, url, data=post.body, allow_redirects=False) as answer:
                 body = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             said = f"ingest does not answer: {error}"

@@ -98,11 +98,13 @@ async def test_opt_outs_become_changes_of_consent_and_a_repetition_the_same_ones
 async def test_customers_are_put_one_by_one(ingest: Client, stored: Receipts, tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     rows = "".join(f"a/b {n},user{n}@example.org,yes\n" for n in range(40))
+    hostile = ("..", ".", "a?b#c", "50%", "a+b", "ünï")
+    rows += "".join(f"{name},user@example.org,yes\n" for name in hostile)
     file.write_text(f"customer,address,primary\n{rows}")
     assert await imported(ingest, "customers", file, "--customer-kind", "staff") == DONE
-    found = [customer for one in await told(stored, 40) for customer in one.customers]
+    found = [customer for one in await told(stored, 40 + len(hostile)) for customer in one.customers]
     assert {(one.customer, one.kind, one.addresses[0].primary) for one in found} == {
-        (f"a/b {n}", "staff", True) for n in range(40)
+        (name, "staff", True) for name in (*hostile, *(f"a/b {n}" for n in range(40)))
     }
 
 
@@ -114,7 +116,7 @@ async def test_one_fault_keeps_the_whole_file_out(
     assert await imported(ingest, "opt-outs", file) == FAULTY
     said = capsys.readouterr().err
     assert f"{file}: line 702: address: expected an email address" in said
-    assert "1 faults; nothing was posted" in said
+    assert "1 fault; nothing was posted" in said
     file.write_text("address\nlast@example.org\n")
     assert await imported(ingest, "opt-outs", file) == DONE
     assert [activity.address for one in await told(stored, 1) for activity in one.activity] == [
@@ -205,6 +207,40 @@ async def test_stopped_by_hand_it_says_how_to_go_on(tmp_path: Path) -> None:
     assert process.returncode == INTERRUPTED
     assert b"stopped by hand" in said
     assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("--url", "localhost:8080"), "--url: expected an address such as http://127.0.0.1:8080"),
+        (("--url", "http://[::1"), "--url: expected an address such as"),
+        (("--url", "http://127.0.0.1:99999"), "--url: expected an address such as"),
+        (("--at", "yesterday"), "--at: expected an RFC 3339 time with its zone"),
+        (("--at", "2999-01-01"), "--at: expected a time that is not in the future"),
+        (("--category", "spam"), "--category: invalid choice: 'spam'"),
+        (("--customer-kind", "cat"), "--customer-kind: invalid choice: 'cat'"),
+    ],
+)
+def test_what_is_wrong_with_the_command_is_told_of_the_command_and_not_of_every_line(
+    given: tuple[str, str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        arguments("opt-outs", "list.csv", *given)
+    assert ended.value.code == UNUSABLE
+    assert expected in capsys.readouterr().err
+
+
+def test_a_day_alone_is_a_time_of_the_command_too_and_a_path_may_stand_before_that_of_ingest() -> None:
+    given = arguments("opt-outs", "x", "--at", "2026-10-01", "--url", "http://h:1/waybill/")
+    assert (given.at, given.url) == ("2026-10-01T00:00:00Z", "http://h:1/waybill")
+    (post,) = prepare(b"address\nann@example.org\n", given, 0).posts
+    assert b'"at":"2026-10-01T00:00:00Z"' in post.body
+
+
+def test_a_bar_moves_while_the_file_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    prepare(b"address\n" + b"ann@example.org\n" * 3, arguments("opt-outs", "x"), 0)
+    assert "checking opt-outs" in (said := capsys.readouterr().err)
+    assert "3/3 100%" in said
 
 
 def test_the_check_alone_posts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

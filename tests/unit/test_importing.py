@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.importing.files import LineFault, read_records
-from deploy.importing.lists import BATCH, KINDS, Defaults, Prepared
+from deploy.importing.lists import BATCH, BATCH_BYTES, KINDS, Defaults, Prepared
 from deploy.importing.progress import Progress, describe
 from schemas.registrations import REASONS_OF, Suppression
+from schemas.settings import IngestSettings
 from schemas.standing import Reason
 
 NOW = 1_795_341_600_000  # 2026-11-22T10:00:00Z
@@ -24,7 +25,11 @@ def prepared(kind: str, text: str, defaults: Defaults = DEFAULTS) -> Prepared:
     """A file made ready, which has no faults as a file."""
     records, faults = read_records(text.encode(), KINDS[kind].required, KINDS[kind].optional)
     assert faults == []
-    return KINDS[kind].prepare(records, defaults, NOW)
+    looked_at: list[int] = []
+    made = KINDS[kind].prepare(records, defaults, NOW, looked_at.append)
+    assert sum(looked_at) <= len(records)
+    assert made.faults or sum(looked_at) == len(records)
+    return made
 
 
 def documents(kind: str, text: str, defaults: Defaults = DEFAULTS) -> list[dict[str, Any]]:
@@ -55,6 +60,10 @@ def test_rows_come_with_their_lines_whatever_separates_them() -> None:
     for sign in ",;\t":
         assert of_file(f"Address{sign} NOTE \na@b.org{sign}x\n\nc@d.org{sign}\n") == expected
     assert of_file("\ufeffaddress,note\r\na@b.org,x\r\n\r\nc@d.org\r\n") == expected
+    assert of_file("address;note\ra@b.org;x, y and z, too\r") == [
+        "2 {'address': 'a@b.org', 'note': 'x, y and z, too'}"
+    ]
+    assert of_file("\naddress;note\na@b.org;x\n") == ["3 {'address': 'a@b.org', 'note': 'x'}"]
 
 
 def test_a_value_over_several_lines_does_not_shift_the_lines_after_it() -> None:
@@ -72,7 +81,14 @@ def test_a_value_over_several_lines_does_not_shift_the_lines_after_it() -> None:
         ("address,address\n", "line 1: expected the column address once"),
         ("address,adress\n", "line 1: expected a head of columns among address, note, at, found 'adress'"),
         ("address\na,b\n", "line 2: expected 1 values, found 2"),
-        ('address\n"a@b.org\n', "line 3: expected CSV to the end of the file: unexpected end of data"),
+        (
+            'address\nx\n"a@b.org\ny\nz\n',
+            "line 3: expected CSV from here to the end of the file: unexpected end of data",
+        ),
+        (
+            'address\nx\n"a"b\ny\n',
+            "line 3: expected CSV from here to the end of the file: ',' expected after '\"'",
+        ),
         (b"address\nx\ny\xff\n", "line 3: expected UTF-8; save the file so and try again"),
     ],
 )
@@ -99,6 +115,23 @@ def test_what_a_row_says_itself_counts_before_what_the_command_says() -> None:
             "note": "said so",
             "at": "2026-10-01T00:00:00Z",
         }
+    ]
+
+
+def test_words_count_in_any_case_and_with_spaces_around_them() -> None:
+    (one,) = documents("suppressions", "address, channel, reason\n15005550006, SMS, Landline\n")
+    assert (one["channel"], one["reason"]) == ("sms", "landline")
+    (one,) = documents(
+        "opt-outs", "address, category, method, reference\na@b.org, Marketing , VERBAL, call\n"
+    )
+    assert (one["category"], one["evidence"]["method"]) == ("marketing", "verbal")
+    (one,) = documents("customers", "customer, kind\n42, Company\n")
+    assert one["kind"] == "company"
+
+
+def test_what_could_not_be_dialled_is_an_address_of_email_or_none() -> None:
+    assert faults("opt-outs", "address\nann.example.org\n") == [
+        "line 2: address: expected an email address, such as ann@example.org"
     ]
 
 
@@ -179,6 +212,18 @@ def test_long_lists_are_posted_in_parts_that_know_their_lines() -> None:
     assert made.things == 2 * BATCH + 1
 
 
+def test_no_request_of_a_list_is_larger_than_ingest_takes() -> None:
+    wording = "ö" * 60_000
+    rows = "".join(f"user{n}@example.org,{wording}\n" for n in range(40))
+    made = prepared("opt-outs", f"address,wording\n{rows}")
+    settings = IngestSettings.model_fields
+    assert made.things == 40
+    assert len(made.posts) > 1
+    for post in made.posts:
+        assert len(post.body) < settings["max_list_bytes"].default
+    assert BATCH_BYTES + settings["max_body_bytes"].default < settings["max_list_bytes"].default
+
+
 def test_the_same_file_is_the_same_posts_again() -> None:
     text = "address\nann@example.org\n"
     assert prepared("opt-outs", text) == prepared("opt-outs", text)
@@ -199,7 +244,7 @@ def test_whatever_a_file_holds_it_is_ready_or_has_faults_with_lines(rows: list[l
     kind = KINDS[name]
     text = "\n".join([",".join([*kind.required, *kind.optional]), *(",".join(row) for row in rows)])
     records, found = read_records(text.encode(), kind.required, kind.optional)
-    made = kind.prepare(records, DEFAULTS, NOW)
+    made = kind.prepare(records, DEFAULTS, NOW, lambda _: None)
     assert not (made.faults and made.posts)
     lines = text.count("\n") + text.count("\r") + 2
     for fault in (*found, *made.faults):

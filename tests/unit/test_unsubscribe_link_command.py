@@ -46,8 +46,24 @@ def test_the_link_is_signed_with_the_newest_secret_and_stands_in_its_headers(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["--url", "waybill.example"], "--url: expected an address such as"),
+        *((["--days", days], "--days: expected a number of days") for days in ("-1", "inf", "nan", "soon")),
+    ],
+)
+def test_arguments_that_no_link_could_have_are_refused(
+    settings: PrepareSettings, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    with pytest.raises(SystemExit):
+        call(settings, "--address", "ann@example.org", *arguments)
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
         (["--address", "ann"], "--address: expected an email address"),
         (["--address", "ann@example.org", "--category", "receipts"], "--category: "),
+        (["--address", "ann@example.org", "--message-id", " "], "--message-id: "),
         (["--address", "ann@example.org", "--tenant", "nobody"], "nobody: expected a tenant of that name"),
         (["--address", "ann@example.org", "--tenant", "other"], "other: expected unsubscribe_secrets"),
     ],
