@@ -73,9 +73,7 @@ class Follower:
                 if not self._told:
                     log.warning("Kafka cannot be followed, trying again: %r", fault)
                 self._told = True
-            except (
-                Exception
-            ):  # whatever the client raises: without following, nothing is decided until a restart
+            except Exception:  # without following, nothing is decided until a restart
                 if not self._told:
                     log.exception("following failed, trying again")
                 self._told = True
