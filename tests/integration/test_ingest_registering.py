@@ -1,6 +1,7 @@
 """What applications register: each answer over real HTTP, and what Kafka then has of it."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,7 +14,16 @@ from processors.providers.told import Told
 from schemas.envelope import Envelope
 from schemas.partition import partition_of
 from schemas.topics import message_key
-from tests.integration.ingest_stage import PARTITIONS, Answer, Client, Receipts, code, receipts, within
+from tests.integration.ingest_stage import (
+    PARTITIONS,
+    Answer,
+    Client,
+    Receipts,
+    bearer,
+    code,
+    receipts,
+    within,
+)
 
 LIMIT = 16 * 1024
 LIST_LIMIT = 512 * 1024
@@ -175,8 +185,25 @@ async def test_more_than_a_thousand_are_refused_whole(ingest: Client) -> None:
 async def test_no_request_has_an_answer_many_times_its_size(ingest: Client) -> None:
     answer = await ingest.tell("POST", "/v1/messages", [{str(n): 1 for n in range(50)}] * 1000)
     assert code(answer) == (422, "invalid_fields")
-    assert len(answer[1]["errors"]) == 1000
-    assert answer[1]["detail"] == "52000 faults, nothing was stored, the first 1000 of them are told"
+    assert len(answer[1]["errors"]) == 10_000
+    assert answer[1]["detail"] == "52000 faults, nothing was stored, the first 10000 of them are told"
+
+
+async def test_of_a_whole_list_each_fault_is_told(ingest: Client) -> None:
+    answer = await ingest.tell("POST", "/v1/messages", [{"id": "", "channel": "fax", "at": 1}] * 1000)
+    assert faults(answer) == [(n, field) for n in range(1000) for field in ("id", "channel", "at")]
+
+
+async def test_while_kafka_is_away_whoever_registers_is_told_to_come_again(tmp_path: Path) -> None:
+    async with within("127.0.0.1:1", tmp_path, ready=503) as ingest:
+        assert faults(await ingest.tell("POST", "/v1/messages", {})) != []
+        assert code(await ingest.tell("POST", "/v1/messages", MESSAGE)) == (503, "unavailable")
+        async with ingest.session.post(
+            f"{ingest.base}/v1/messages",
+            json=MESSAGE,
+            headers={"Authorization": f"Bearer {bearer('writer')}"},
+        ) as refused:
+            assert int(refused.headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize(
