@@ -18,6 +18,8 @@ def sent_sql(from_ms: int, groups: Mapping[str, str], least: int) -> tuple[str, 
     where = Where(Scope(None))
     where.between("m.filed_at", from_ms, None)
     where.add("m.is_sent")
+    # What the application says has failed was never handed over.
+    where.add("NOT (m.is_failed AND m.provider = 'app')")
     where.add("m.recipient != ''")
     domains = where.bind("Array(String)", list(groups))
     names = where.bind("Array(String)", [*groups.values(), ""])

@@ -159,6 +159,7 @@ def sent(
     sender: str = "news@ses.example.com",
     reached: Sequence[str] = ("sent", "delivered"),
     channel: str = "email",
+    provider: str = "ses",
 ) -> Iterable[dict[str, Any]]:
     """Statuses of so many messages, each to one recipient, sent so long ago."""
     at = format_time(int((time.time() - minutes_ago * 60) * 1000))
@@ -169,6 +170,7 @@ def sent(
             message_id=f"{prefix}-{number}",
             recipient=f"user{number}@{domain}" if channel == "email" else f"+1500555{number:04d}",
             channel=channel,
+            provider=provider,
             domain=domain if channel == "email" else "",
             sender=sender,
             filed_at=at,

@@ -233,6 +233,7 @@ async def test_a_limit_that_is_used_up_holds_until_what_was_sent_leaves_the_hour
         sent("small", "late", 1, minutes_ago=10.5, channel="sms"),
         sent("small", "old", 9, minutes_ago=90),
         sent("small", "never", 9, reached=["queued"]),
+        sent("small", "failed", 9, reached=["sent", "failed"], provider="app"),
     )
     await sending_of(server).sent.ask()
     asked = [f"a{number}@example.org" for number in range(6)]
