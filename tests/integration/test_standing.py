@@ -271,9 +271,7 @@ async def test_activity_that_cannot_be_read_is_put_aside_and_the_rest_goes_on(
         assert (letter["stage"], letter["reason"]) == ("standing", reason)
 
 
-async def test_customers_are_handed_on(
-    bootstrap: str, start: StartWorker, tenant: str
-) -> None:
+async def test_customers_are_handed_on(bootstrap: str, start: StartWorker, tenant: str) -> None:
     await start().ready()
     addresses = [{"address": ANN, "channel": "email", "primary": True}]
     first = posted(tenant, "customer", "42", customer="42", kind="client", addresses=addresses)

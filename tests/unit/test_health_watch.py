@@ -49,7 +49,6 @@ class Watched:
 
 async def test_a_bad_rate_is_written_down_for_the_tenant_and_its_sender() -> None:
     watched = Watched()
-    assert not watched.watch.is_known
     await watched.watch.look()
     assert watched.watch.is_known
     assert [(note.kind, note.sender) for note in watched.written] == [
