@@ -50,7 +50,9 @@ def _verdict(facts: MessageFacts) -> Verdict | None:
     arrived, soft = has_arrived(facts), _soft_bounce(facts)
     if not arrived and soft is None:
         return None
-    return Verdict(facts.message_id, facts.filed_at, DELIVERED if arrived else SOFT, soft)
+    # Not `filed_at` where the time is known: an application may have registered the message long before or after.
+    sent_at = facts.filed_at if facts.sent_at is None else facts.sent_at
+    return Verdict(facts.message_id, sent_at, DELIVERED if arrived else SOFT, soft)
 
 
 def _soft_bounce(facts: MessageFacts) -> SoftBounce | None:

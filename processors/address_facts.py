@@ -13,7 +13,7 @@ from processors.verdicts import EMPTY, Entry, Window, message_hash, window_add, 
 from schemas.activity import SOFT, Activity, Mark, Reset, Verdict
 
 SCHEMA = "address-facts/1"
-MAX_BYTES = 640 * 1024
+MAX_BYTES = 1024 * 1024
 
 KEPT = 8
 """Marks of a kind and resets that stay, the newest ones."""
@@ -117,7 +117,7 @@ def fold(facts: AddressFacts | None, activity: Activity, revision: int) -> Addre
         new.marks[reason] = _kept_marks([*new.marks.get(reason, []), _kept_mark(what)])
         new.noted = True
     elif isinstance(what, Reset):
-        reset = [what.at, what.reset_id, _cut(what.actor), _cut(what.reason, DIAGNOSTIC_LIMIT), what.key]
+        reset = [what.at, what.reset_id, _cut(what.actor), _cut(what.reason, DIAGNOSTIC_LIMIT), _cut(what.key)]
         new.resets = _kept_resets([*new.resets, reset])
         new.noted = True
     else:

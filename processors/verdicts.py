@@ -1,8 +1,9 @@
 """The newest verdicts of an address: which of its last messages arrived, and which gave up after a soft bounce.
 
 Kept are the newest 64 by the time the messages were sent. Inside that window a late delivery still revises a soft bounce;
-what is older has left it for good, and of that only runs of soft bounces are remembered. So up to 64 messages any order,
-any repetition and any split of what was told give the same; beyond that what left in one order has left.
+what is older has left it for good, and of that only runs of soft bounces are remembered, with the times of their messages,
+since a reset that lies within a run takes away only what was sent until then. So up to 64 messages any order, any repetition
+and any split of what was told give the same; beyond that what left in one order has left.
 """
 
 from bisect import insort
@@ -21,7 +22,8 @@ Entry = list[Any]
 """One message: [time it was sent in ms, hash of its id] where it arrived, and its soft bounce as a third where not."""
 
 Run = list[Any]
-"""Soft bounces in a row that have left the window: [how many, time in ms the first was sent, the last soft bounce]."""
+"""Soft bounces in a row that have left the window: [times in ms their messages were sent, of the newest 64; the last soft
+bounce]."""
 
 
 @dataclass(slots=True)
@@ -53,19 +55,23 @@ class Row:
     @property
     def count(self) -> int:
         """How many, to 64."""
-        return min(KEPT, (self.before[0] if self.before else 0) + len(self.softs))
+        return min(KEPT, self._left + len(self.softs))
 
     @property
     def last(self) -> Soft:
         """The newest of them."""
-        found: Soft = self.softs[-1] if self.softs else (self.before or [0, 0, []])[2]
-        return found
+        return self.soft(self._left + len(self.softs))
 
     def soft(self, number: int) -> Soft:
         """The soft bounce of that number from 1; of those that left the window the last one answers for all."""
-        before: int = self.before[0] if self.before else 0
-        found: Soft = self.before[2] if self.before and number <= before else self.softs[number - before - 1]
+        found: Soft = (
+            self.before[1] if self.before and number <= self._left else self.softs[number - self._left - 1]
+        )
         return found
+
+    @property
+    def _left(self) -> int:
+        return len(self.before[0]) if self.before else 0
 
 
 def message_hash(message_id: str) -> int:
@@ -105,18 +111,16 @@ def window_join(left: Window, right: Window) -> Window:
 
 
 def rows(window: Window, after: int, until: int) -> Iterator[Row]:
-    """All soft bounces in a row among messages that were sent after and until those times (ms), oldest first.
+    """All soft bounces in a row among messages that were sent after and until those times (ms), oldest first."""
 
-    A run that has left the window counts whole or not at all, by its first message.
-    """
-
-    def counts(run: Run) -> bool:
-        return bool(after < run[1] <= until)
+    def between(run: Run | None) -> Run | None:
+        times = [at for at in run[0] if after < at <= until] if run else []
+        return [times, run[1]] if run and times else None
 
     for run in reversed(window.left):
-        if counts(run):
-            yield Row(run, [])
-    before = window.run if window.run and counts(window.run) else None
+        if found := between(run):
+            yield Row(found, [])
+    before = between(window.run)
     softs: list[Soft] = []
     for at, _, *soft in window.entries:
         if not after < at <= until:
@@ -150,7 +154,7 @@ def _trimmed(entries: list[Entry], edge: Entry | None, run: Run | None, left: li
     for at, message, *soft in entries[:-KEPT]:
         edge = [at, message]
         if soft:
-            run = [min(KEPT, run[0] + 1), run[1], soft[0]] if run else [1, at, soft[0]]
+            run = [[*(run[0] if run else ()), at][-KEPT:], soft[0]]
         elif run:
             left, run = _remembered(left, run), None
     return Window(entries[-KEPT:], edge, run, left)
@@ -159,13 +163,16 @@ def _trimmed(entries: list[Entry], edge: Entry | None, run: Run | None, left: li
 def _remembered(left: list[Run], run: Run) -> list[Run]:
     """The runs that left, newest first, without any that another one is both newer and as long as."""
     runs: list[Run] = []
-    for one in sorted([*left, run], key=lambda one: (one[1], one[0], _soft_order(one[2])), reverse=True):
-        if not runs or one[0] > runs[-1][0]:
+    for one in sorted([*left, run], key=_run_order, reverse=True):
+        if not runs or len(one[0]) > len(runs[-1][0]):
             runs.append(one)
     return runs
 
 
+def _run_order(run: Run) -> tuple[Any, ...]:
+    return run[0], _soft_order(run[1])
+
+
 def _progress(window: Window) -> tuple[Any, ...]:
     """Of two windows of one address the one that has let go of more; of equals, any order that is always the same."""
-    run = window.run
-    return window.edge or [0, 0], (run[0], run[1], _soft_order(run[2])) if run else (0,)
+    return window.edge or [0, 0], _run_order(window.run) if window.run else ()

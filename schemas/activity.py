@@ -52,8 +52,8 @@ class Verdict:
     """What became of one message for the address, as known now; `soft` is there where there was one, also
     where it arrived all the same.
 
-    `message_at` places the message among the others, in ms: when it was sent, as the message's first fact told it. It
-    never changes.
+    `message_at` places the message among the others, in ms: when it was sent, or, where nothing says so, when it was first
+    heard of.
     """
 
     message_id: str

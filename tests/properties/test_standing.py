@@ -45,7 +45,7 @@ def window(told: list[Activity]) -> Window:
 
 
 def longest_that_left(found: Window) -> int:
-    return max((run[0] for run in found.left), default=0)
+    return max((len(times) for times, _ in found.left), default=0)
 
 
 @given(st.lists(activities(), min_size=1, max_size=30), st.randoms(use_true_random=False), LIMITS)
@@ -139,19 +139,21 @@ def earliest(told: list[Activity], mark: Mark) -> int:
     )
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), min_size=5, max_size=20), LIMITS)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), min_size=5, max_size=20), LIMITS, st.data())
 def test_told_in_order_no_run_of_soft_bounces_is_forgotten_however_long_ago(
-    blocks: list[tuple[bool, int]], limit: int
+    blocks: list[tuple[bool, int]], limit: int, data: st.DataObject
 ) -> None:
+    """But for what was sent before a reset, wherever that lies."""
     arrived = [one for one, length in blocks for _ in range(length)]
+    reset = data.draw(st.integers(-1, len(arrived)))
     found = EMPTY
     for number, one in enumerate(arrived):
         at = START + number * MINUTE
         found = window_add(
             found, [at, number] if one else [at, number, [at, "e", "m", None, None, None, None]]
         )
-    runs = "".join("d" if one else "s" for one in arrived).split("d")
-    invalid = any(row.count >= limit for row in rows(found, NEVER, EVER))
+    runs = "".join("d" if one else "s" for one in arrived[reset + 1 :]).split("d")
+    invalid = any(row.count >= limit for row in rows(found, START + reset * MINUTE, EVER))
     assert invalid == (max(map(len, runs)) >= limit)
 
 
@@ -205,14 +207,19 @@ def test_the_facts_stay_within_their_bound_whatever_comes() -> None:
     characters that JSON writes as six."""
     worst = "\x01" * 5000
     told: list[Activity] = []
-    for n in range(300):
+    arrives = [False] * KEPT
+    for length in range(KEPT):
+        arrives = [*[False] * (length + 1), True, *arrives]
+    for n, one in enumerate(arrives):
         at = START + n * MINUTE
-        bounce = SoftBounce(at, event_identity(n), worst, worst, worst, worst)
-        told.append(activity(Verdict(f"{n}{worst}", at, "soft", bounce)))
-        told.append(activity(Reset(event_identity("reset", n), at - 1, worst, worst, "console")))
+        bounce = None if one else SoftBounce(at, event_identity(n), worst, worst, worst, worst)
+        told.append(activity(Verdict(f"{n}{worst}", at, DELIVERED if one else "soft", bounce)))
+    for n in range(20):
+        told.append(activity(Reset(event_identity("reset", n), at - n, worst, worst, worst)))
         told += [
             activity(Mark(reason, at, event_identity(reason, n), worst, worst, worst, worst))
             for reason in MARKING
         ]
-    encoded = facts_of(*told).encode()
-    assert MAX_BYTES / 4 < len(encoded) < MAX_BYTES
+    facts = facts_of(*told)
+    assert len(facts.window.left) == len(facts.window.entries) == KEPT
+    assert MAX_BYTES / 2 < len(facts.encode()) < MAX_BYTES

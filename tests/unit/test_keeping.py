@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from itertools import permutations
 
 import orjson
 import pytest
@@ -15,6 +16,7 @@ from schemas.activity import Activity, Verdict, parse_activity
 from schemas.envelope import Envelope
 from schemas.partition import partition_of
 from schemas.standing import Reason
+from schemas.times import parse_time
 from schemas.topics import address_key, customer_key
 from tests.addresses import ADDRESS, delivered, facts_of, mark, reset, sent_at, soft
 from tests.cases import RECEIVED_AT, TENANT, app, payload, ses
@@ -146,12 +148,23 @@ def test_activity_goes_to_the_partition_of_its_address() -> None:
             assert partition == partition_of(address_key(one.tenant, one.channel, one.address), PARTITIONS)
 
 
-def test_the_place_of_a_message_among_others_never_changes() -> None:
-    table = Stored()
-    first = activity(track(mail_event("bounce-transient-mailbox-full"), table=table))
-    later = activity(track(mail_event("delivery"), table=table, offset=9))
-    places = {one.what.message_at for one in (*first, *later) if isinstance(one.what, Verdict)}
-    assert len(places) == 1
+def test_the_place_of_a_message_among_others_is_when_it_was_sent_whatever_is_told_first() -> None:
+    message_id = payload("ses", "delivery")["mail"]["messageId"]
+    message = {"id": message_id, "channel": "email", "recipient": ADDRESS}
+    receipts = [
+        app({"type": "message", "message": message}),
+        mail_event("bounce-transient-mailbox-full"),
+        mail_event("delivery"),
+    ]
+    sent = parse_time(payload("ses", "delivery")["mail"]["timestamp"])
+    for order in permutations(receipts):
+        table = Stored()
+        told = [
+            one
+            for number, receipt in enumerate(order)
+            for one in activity(track(receipt, table=table, offset=number))
+        ]
+        assert [one.what.message_at for one in told if isinstance(one.what, Verdict)] == [sent, sent]
 
 
 def test_a_delivered_text_message_is_no_news_of_its_number() -> None:

@@ -51,10 +51,21 @@ def reset_at(at: str, address: str = "ann@example.org", channel: str = "email") 
 
 def gave_up(number: int, name: str = "bounce-transient-mailbox-full", **changes: Any) -> Envelope:
     """A soft bounce of one of several messages."""
+    return of_message(number, name, "bounce", changes)
+
+
+def of_message(number: int, name: str, part: str, changes: dict[str, Any]) -> Envelope:
+    """A payload about one of several messages."""
     whole = payload("ses", name)
     whole["mail"] |= {"messageId": f"m-{number}", "timestamp": format_time(sent_at(number))}
-    whole["bounce"] |= {"timestamp": format_time(sent_at(number) + 1000)} | changes
+    whole[part] |= {"timestamp": format_time(sent_at(number) + 1000)} | changes
     return ses(whole)
+
+
+def registered(number: int) -> Envelope:
+    """The application registers one of several messages, all of them at the same time."""
+    message = {"id": f"m-{number}", "channel": "email", "recipient": "ann@example.org"}
+    return app({"type": "message", "message": message})
 
 
 @pytest.mark.parametrize(
@@ -190,6 +201,20 @@ def test_a_delivery_in_between_ends_the_row() -> None:
     assert (said["standing"], said["soft_bounces_in_a_row"]) == ("valid", 3)
 
 
+def test_messages_are_in_the_order_in_which_they_were_sent_whenever_they_were_registered() -> None:
+    told = [gave_up(number) for number in (0, 1, 2, 4, 5)] + [of_message(3, "delivery", "delivery", {})]
+    registrations = [registered(number) for number in (3, 5, 1, 0, 4, 2)]
+    for receipts in ([*told, *registrations], [*registrations, *told]):
+        (said,) = standings(*receipts).values()
+        assert (said["standing"], said["soft_bounces_in_a_row"]) == ("valid", 2)
+
+
+def test_a_message_sent_before_a_reset_does_not_count_though_it_was_registered_after_it() -> None:
+    receipts = [reset_at(format_time(sent_at(5))), *map(registered, range(5)), *map(gave_up, range(5))]
+    (said,) = standings(*receipts).values()
+    assert (said["standing"], said["soft_bounces_in_a_row"]) == ("valid", 0)
+
+
 def test_a_late_delivery_revises_the_row_that_made_it_invalid() -> None:
     softs = [soft(number) for number in range(5)]
     assert standing(*softs)["reason"] == "repeated_soft_bounces"
@@ -216,6 +241,17 @@ def test_a_row_of_which_a_part_has_left_the_window_is_still_a_row() -> None:
     later = [delivered(5 + n) for n in range(61)]
     assert standing(*softs, *later)["reason"] == "repeated_soft_bounces"
     assert standing(*softs, *later, delivered(3))["standing"] == "valid"
+
+
+@pytest.mark.parametrize("later", [59, 60, 64, 80])
+def test_of_a_row_on_both_sides_of_a_reset_what_came_after_it_counts_also_when_it_leaves_the_window(
+    later: int,
+) -> None:
+    softs = [soft(number) for number in range(8)]
+    told = [*softs, reset(sent_at(2)), *(delivered(8 + n) for n in range(later))]
+    assert standing(*told)["reason"] == "repeated_soft_bounces"
+    assert standing(*told, limit=6)["standing"] == "valid"
+    assert standing(*told, reset(sent_at(3)))["standing"] == "valid"
 
 
 def test_the_limit_of_the_tenant_decides_and_may_change() -> None:
