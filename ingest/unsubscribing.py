@@ -45,28 +45,29 @@ class Unsubscriber:
         return {PATH + "{}": {"GET": show, "HEAD": show, "POST": act}}
 
     async def _show(self, _: web.BaseRequest, token: str) -> web.StreamResponse:
-        link = self._link(token)
+        link, tenant_name = self._link(token)
         metrics.UNSUBSCRIBES.labels("asked").inc()
-        return pages.question(self._tenants.current[link.tenant].name, link.address, link.category)
+        return pages.question(tenant_name, link.address, link.category)
 
     async def _act(self, request: web.BaseRequest, token: str) -> web.StreamResponse:
-        link = self._link(token)
+        link, tenant_name = self._link(token)
         how = how_it_was_meant(request.headers.get("Content-Type", ""), await self._bodies.read(request))
         if how is None:
             raise ProblemError(problems.BAD_REQUEST, "expected the form List-Unsubscribe=One-Click")
-        tenant_name = self._tenants.current[link.tenant].name
         consent = _opt_out(link, how, pages.wording(tenant_name, link.category))
         await self._registrar.store(Author(link.tenant, {"by": "link"}), [consent], now_ms())
         metrics.UNSUBSCRIBES.labels(how).inc()
         return pages.done(tenant_name, link.address, link.category)
 
-    def _link(self, token: str) -> UnsubscribeLink:
-        """What the token says. Raises ProblemError; which tenants there are it tells nobody."""
+    def _link(self, token: str) -> tuple[UnsubscribeLink, str]:
+        """What the token says, and the name of its tenant. Raises ProblemError; which tenants there are it tells nobody."""
+        tenants = self._tenants.current
         try:
-            return read_token(token, self._tenants.current.unsubscribe_secrets, now_ms())
+            link = read_token(token, tenants.unsubscribe_secrets, now_ms())
         except LinkFault as fault:
             metrics.UNSUBSCRIBES.labels("refused").inc()
             raise ProblemError(problems.EXPIRED_LINK if fault.expired else problems.BAD_LINK) from None
+        return link, tenants[link.tenant].name
 
 
 def how_it_was_meant(content_type: str, body: bytes) -> str | None:
@@ -100,7 +101,7 @@ def _opt_out(link: UnsubscribeLink, how: str, wording: str) -> Consent:
         address=link.address,
         channel=link.channel,
         category=link.category,
-        sender=link.sender,
+        sender=link.sender if link.channel == "sms" else None,  # of mail the page promises the whole category
         consent="out",
         source="customer",
         actor=link.address,

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from schemas.activity import Activity
-from schemas.consent import OUT, SCHEMA, ConsentChange, LogEntry
+from schemas.consent import LOG_SCHEMA, OUT, SCHEMA, ConsentChange
 from schemas.times import format_time
 
 FACTS_SCHEMA = "consent-facts/1"
@@ -123,18 +123,35 @@ def published(facts: ConsentFacts) -> bytes:
 
 
 def logged(activity: Activity) -> bytes:
-    """The value of a record of `waybill-consent-log`. Raises ValueError for activity that is no change of consent."""
-    if not isinstance(activity.what, ConsentChange):
+    """The value of a record of `waybill-consent-log`: schemas/json/waybill-consent-log/v1.schema.json. It is whole, and says
+    who decided, when and why, and when, by which key and by which receipt that was recorded.
+
+    Raises ValueError for activity that is no change of consent.
+    """
+    change = activity.what
+    if not isinstance(change, ConsentChange):
         raise ValueError("only changes of consent are logged")
-    entry = LogEntry(
-        activity.tenant,
-        activity.channel,
-        activity.address,
-        activity.received_at,
-        activity.receipt_id,
-        activity.what,
+    return orjson.dumps(
+        {
+            "schema": LOG_SCHEMA,
+            "entry_id": change.entry_id,
+            "tenant": activity.tenant,
+            "channel": activity.channel,
+            "address": activity.address,
+            "category": change.category,
+            "sender": change.sender,
+            "consent": change.consent,
+            "source": change.source,
+            "actor": change.actor,
+            "evidence": change.evidence,
+            "reason": change.reason,
+            "at": format_time(change.at),
+            "recorded_at": format_time(activity.received_at),
+            "recorded_by": change.recorded_by,
+            "receipt_id": activity.receipt_id,
+            "message_id": change.message_id,
+        }
     )
-    return entry.to_json()
 
 
 def _cut(change: ConsentChange) -> Change:

@@ -21,14 +21,18 @@ def consent_changes(event: Event) -> list[ConsentChange]:
     if event.outcome in _SUBSCRIPTION:
         return _subscription(event)
     if event.outcome in _STOP_START:
-        return _stop_or_start(event, _STOP_START[event.outcome], _said(event, "text"))
-    if event.outcome is Outcome.SKIPPED and event.channel == "sms" and _is_opted_out(event):
-        return _stop_or_start(event, OUT, _said(event, "error"))
+        evidence = {"method": "written", "wording": _said(event, "text"), "reference": None}
+        return _of_senders(event, _STOP_START[event.outcome], evidence, None)
+    if (
+        event.channel == "sms"
+        and event.outcome is Outcome.SKIPPED
+        and _said(event, "error_code") == OPTED_OUT_CODE
+    ):
+        evidence = {"method": None, "wording": _said(event, "error"), "reference": OPTED_OUT_CODE}
+        return _of_senders(
+            event, OUT, evidence, "a message was refused, because the number had opted out before"
+        )
     return []
-
-
-def _is_opted_out(event: Event) -> bool:
-    return event.detail.get("error_code") == OPTED_OUT_CODE
 
 
 def _subscription(event: Event) -> list[ConsentChange]:
@@ -50,24 +54,33 @@ def _subscription(event: Event) -> list[ConsentChange]:
         "reference": _said(event, "contact_list"),
     }
     return [
-        _change(event, category, None, consent, "ses", evidence)
+        _change(event, category, None, consent, "ses", evidence, None)
         for category, consent in (told or {own: _SUBSCRIPTION[event.outcome]}).items()
     ]
 
 
-def _stop_or_start(event: Event, consent: str, wording: str | None) -> list[ConsentChange]:
+def _of_senders(
+    event: Event, consent: str, evidence: dict[str, Any], reason: str | None
+) -> list[ConsentChange]:
     """Of the number that was written to or from and, where it belongs to a messaging service, of that service: Twilio
     keeps opt-outs for the whole of it (https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out)."""
     service = _said(event, "messaging_service")
     senders = dict.fromkeys((event.descriptors.sender, service and normalise(event.channel, service)))
-    evidence = {"method": "written", "wording": wording, "reference": None}
     return [
-        _change(event, EVERY_CATEGORY, sender, consent, "twilio", evidence) for sender in senders if sender
+        _change(event, EVERY_CATEGORY, sender, consent, "twilio", evidence, reason)
+        for sender in senders
+        if sender
     ]
 
 
 def _change(
-    event: Event, category: str, sender: str | None, consent: str, source: str, evidence: dict[str, Any]
+    event: Event,
+    category: str,
+    sender: str | None,
+    consent: str,
+    source: str,
+    evidence: dict[str, Any],
+    reason: str | None,
 ) -> ConsentChange:
     return ConsentChange(
         entry_id=event_identity(event.event_id, category, sender),
@@ -77,7 +90,7 @@ def _change(
         source=source,
         actor=event.recipient or "",
         evidence=evidence,
-        reason=None,
+        reason=reason,
         at=event.at,
         recorded_by=None,
         message_id=event.message_id,

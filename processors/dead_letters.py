@@ -13,7 +13,7 @@ from schemas.topics import MAX_RECORD_BYTES, message_key
 SCHEMA = "dead-letter/1"
 
 MALFORMED_LINE = "malformed_line"
-"""A line of a receipts record that is no envelope; its bytes are in `raw`, as base64."""
+"""A line of a record that is no envelope, or no address activity; its bytes are in `raw`, as base64."""
 INTERNAL_ERROR = "internal_error"
 """An error of Waybill's own that this one receipt provoked; `detail` names it."""
 TOO_LARGE = "too_large"

@@ -36,13 +36,15 @@ F = TypeVar("F", bound=_Facts)
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """An understood line: where it stood, what it says, and the key of the facts that it changes."""
+    """An understood line: where it stood, what it says, and the key of the facts that it changes; of a change of consent
+    also its entry in the audit log."""
 
     place: Place
     raw: bytes
     activity: Activity
     key: bytes
     revision: int
+    entry: bytes | None
 
 
 @dataclass(slots=True)
@@ -86,11 +88,15 @@ class Keeper:
         consents: list[_Line] = []
         for offset, value in records:
             for index, raw in enumerate(value.split(b"\n")):
-                if raw and (line := self._read(raw, Place(topic, partition, offset, index), failures)):
-                    (consents if isinstance(line.activity.what, ConsentChange) else addresses).append(line)
-                    kept.kinds[line.activity.kind] += 1
-        for line in consents:
-            kept.log.append((_address_of(line.activity), consent.logged(line.activity)))
+                line = self._read(raw, Place(topic, partition, offset, index), failures) if raw else None
+                if line is None:
+                    continue
+                kept.kinds[line.activity.kind] += 1
+                if line.entry is None:
+                    addresses.append(line)
+                else:
+                    consents.append(line)
+                    kept.log.append((_address_of(line.activity), line.entry))
         kept.addresses, kept.standings = self._addresses.fold_all(failures, addresses, read_addresses)
         kept.consents, kept.states = self._consents.fold_all(failures, consents, read_consents)
         return kept
@@ -98,12 +104,11 @@ class Keeper:
     def _read(self, raw: bytes, place: Place, failures: "_Failures") -> _Line | None:
         try:
             activity = parse_activity(raw)
-            key, what = _address_of(activity), activity.what
+            key, entry, what = _address_of(activity), None, activity.what
             if isinstance(what, ConsentChange):
-                fitting(consent.logged(activity))
                 own = (activity.tenant, activity.channel, activity.address, what.category, what.sender)
-                key = consent_key(*own).encode()
-            return _Line(place, raw, activity, key, revision_of(self._epoch, place.offset))
+                key, entry = consent_key(*own).encode(), fitting(consent.logged(activity))
+            return _Line(place, raw, activity, key, revision_of(self._epoch, place.offset), entry)
         except ActivityFault as fault:
             failures.give_up(place, raw, MALFORMED_LINE, str(fault))
         except Exception as error:

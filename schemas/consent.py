@@ -1,14 +1,10 @@
-"""Consent of an address: its vocabulary, a change of it, and the values that Kafka carries about it.
+"""Consent of an address: its vocabulary, and a change of it.
 
 Nothing here folds; processors/consent.py does.
 """
 
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
-
-from schemas.times import format_time
 
 SCHEMA = "consent/1"
 LOG_SCHEMA = "consent-log/1"
@@ -33,8 +29,8 @@ class ConsentChange:
     `entry_id` is its identity, derived from content: the same change told twice is one entry of the audit log.
     `sender` is normalised, None where the change is not of one sender alone. `actor` is who decided: a name of staff,
     the customer, or the address itself. `evidence` is {"method", "wording", "reference"} as far as it was given.
-    `recorded_by` is the name of the key that it was posted with, None where a provider told it; `message_id` is the
-    message through which it came, if it was one.
+    `recorded_by` is the name of the key that it was posted with, None where a provider or a signed link told it;
+    `message_id` is the message through which it came, if it was one.
     """
 
     entry_id: str
@@ -48,40 +44,3 @@ class ConsentChange:
     at: int
     recorded_by: str | None
     message_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """A change as the audit log keeps it: whose address it was, and when and by which receipt it was recorded (ms)."""
-
-    tenant: str
-    channel: str
-    address: str
-    recorded_at: int
-    receipt_id: str
-    change: ConsentChange
-
-    def to_json(self) -> bytes:
-        """The value of a record of `waybill-consent-log`: schemas/json/waybill-consent-log/v1.schema.json."""
-        change = self.change
-        return orjson.dumps(
-            {
-                "schema": LOG_SCHEMA,
-                "entry_id": change.entry_id,
-                "tenant": self.tenant,
-                "channel": self.channel,
-                "address": self.address,
-                "category": change.category,
-                "sender": change.sender,
-                "consent": change.consent,
-                "source": change.source,
-                "actor": change.actor,
-                "evidence": change.evidence,
-                "reason": change.reason,
-                "at": format_time(change.at),
-                "recorded_at": format_time(self.recorded_at),
-                "recorded_by": change.recorded_by,
-                "receipt_id": self.receipt_id,
-                "message_id": change.message_id,
-            }
-        )

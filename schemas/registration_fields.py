@@ -18,7 +18,8 @@ MAX_TEXT = 65_536
 """Longest text that is taken, in characters; the log shows its beginning."""
 
 MAX_SKEW_MS = 5 * 60_000
-"""So much the clock of an application may be ahead. A consent from the future would overrule all that come until then."""
+"""So much the clock of an application may be ahead; what it tells is of now then. A consent from the future would overrule
+all that come until then."""
 
 EARLIEST_MS = (
     946_684_800_000  # 2000-01-01: whatever is told to be older comes from a clock that was never set

@@ -60,10 +60,11 @@ class Registration(_Part):
         raise NotImplementedError
 
     def receipt_body(self, now: int) -> bytes:
-        """The receipt's body; its time is `now`, ms since the epoch, where none was told."""
+        """The receipt's body; its time is `now`, ms since the epoch, where none was told or one that is yet to come: an
+        opt-in of a clock that is ahead would overrule the opt-out that follows it."""
         document = self.model_dump(exclude_none=True)
         at = document.get("at")
-        document["at"] = format_time(parse_time(at) if at else now)
+        document["at"] = format_time(min(parse_time(at), now) if at else now)
         return orjson.dumps({"type": self.receipt_type, self.receipt_type: document})
 
 

@@ -270,5 +270,6 @@ def _at(part: dict[str, Any], envelope: Envelope) -> int:
 
 
 def _key(envelope: Envelope) -> str | None:
-    """Name of the key that the receipt was posted with."""
-    return text(envelope.verified.get("key"), NAME_LIMIT)
+    """Name of the key that the receipt was posted with; an operator's is told apart from a tenant's of the same name."""
+    name = text(envelope.verified.get("key"), NAME_LIMIT)
+    return f"operator:{name}" if name and envelope.verified.get("operator") is True else name

@@ -129,8 +129,3 @@ def arrived(row: Row) -> bool:
 def seen_by_a_person(row: Row) -> bool:
     """Whether a person opened a mail or clicked in it, machines left out; or read a text message."""
     return ("human_opened" if row["channel"] == "email" else "opened") in row["reached"]
-
-
-def several(rows: Sequence[Row], thing: str = "message") -> str:
-    """How many: `a message`, `3 messages`."""
-    return f"a {thing}" if len(rows) == 1 else f"{len(rows)} {thing}s"

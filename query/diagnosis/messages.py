@@ -12,7 +12,6 @@ from query.diagnosis.findings import (
     named,
     on,
     seen_by_a_person,
-    several,
 )
 from query.diagnosis.troubles import UNDER_WAY_MS, Trouble, trouble_of, why_of
 from query.diagnosis.typos import MAILBOX_PROVIDERS
@@ -53,10 +52,12 @@ def troubles(evidence: AddressEvidence) -> Iterator[Finding]:
 
 def _finding(evidence: AddressEvidence, trouble: Trouble, rows: Sequence[Row], *, over: bool) -> Finding:
     until = (rows[0]["delay"] or {}).get("expires_at")
+    newest, one = named(rows[0]), len(rows) == 1
     text = trouble.text.format(
-        several=several(rows),
-        were="was" if len(rows) == 1 else "were",
-        latest=named(rows[0]),
+        which=newest if one else f"{len(rows)} messages",
+        were="was" if one else "were",
+        latest="" if one else f", the latest {newest}",
+        newest=newest,
         why=why_of(trouble, rows[0]),
     )
     return Finding(

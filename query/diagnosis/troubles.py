@@ -7,8 +7,9 @@ from query.diagnosis.findings import Row
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A kind of trouble. `text` is told of {several} messages that {were} so, the latest of them {latest}, and {why} where that
-    is known; `lasting` ones keep everything away until they are mended, the others pass or have passed."""
+    """A kind of trouble. `text` tells {which} message {were} so, or how many and the {latest} of them; {newest} names it in
+    any case, and {why} tells why where that is known. `lasting` ones keep everything away until they are mended, the others
+    pass or have passed."""
 
     code: str
     text: str
@@ -24,123 +25,123 @@ TROUBLES: dict[str, Trouble] = {
     for trouble in (
         Trouble(
             "failed",
-            "{several} failed before going out, the latest {latest}.",
+            "{which} failed before going out{latest}.",
             "Mend the error that the evidence names, then send again.",
             lasting=True,
         ),
         Trouble(
             "rejected",
-            "{several} {were} refused by the sending provider before delivery, the latest {latest}.",
+            "{which} {were} refused by the sending provider before delivery{latest}.",
             "Read the provider's reason and change the content, then send again.",
             lasting=True,
         ),
         Trouble(
             "blocked_by_organisation",
-            "{several} {were} blocked by the recipient's organisation, the latest {latest}.",
+            "{which} {were} blocked by the recipient's organisation{latest}.",
             f"Ask their IT department to allow the sender {_ALLOW}. {_PROVE}",
             lasting=True,
         ),
         Trouble(
             "blocked_by_provider",
-            "{several} {were} blocked by the recipient's mailbox provider as unwanted, the latest {latest}.",
+            "{which} {were} blocked by the recipient's mailbox provider as unwanted{latest}.",
             f"Ask the recipient to add {_ALLOW} to the safe senders. {_PROVE}",
             lasting=True,
         ),
         Trouble(
             "sender_blocklisted",
-            "{several} {were} refused because the sending server was on a blocklist, the latest {latest}.",
+            "{which} {were} refused because the sending server was on a blocklist{latest}.",
             "Tell whoever runs the sending: the server's address must be taken off the list that the evidence names.",
             lasting=True,
         ),
         Trouble(
             "bounced",
-            "{several} {were} refused for good by the recipient's server, the latest {latest}.",
+            "{which} {were} refused for good by the recipient's server{latest}.",
             "Ask the recipient for the right address and correct it.",
             lasting=True,
         ),
         Trouble(
             "carrier_filtered",
-            "{several} {were} filtered by the carrier, the latest {latest}. Carriers do not tell why.",
+            "{which} {were} filtered by the carrier{latest}. Carriers do not tell why.",
             "Change the wording, leave out shortened links, and check that the sender is registered with the carriers.",
             lasting=True,
         ),
         Trouble(
             "landline",
-            "{several} {were} not delivered, the latest {latest}: a landline, or a carrier that cannot be reached.",
+            "{which} {were} not delivered{latest}: a landline, or a carrier that cannot be reached.",
             "Ask for a mobile number.",
             lasting=True,
         ),
         Trouble(
             "invalid_number",
-            "{several} {were} not delivered because the number is not valid or no longer in service, the latest {latest}.",
+            "{which} {were} not delivered because the number is not valid or no longer in service{latest}.",
             "Check the number with its owner, country code included.",
             lasting=True,
         ),
         Trouble(
             "sender_not_registered",
-            "{several} {were} not delivered, the latest {latest}: the sender's number is not registered with the carriers.",
+            "{which} {were} not delivered{latest}: the sender's number is not registered with the carriers.",
             "Register the sending number (in the United States: A2P 10DLC), then send again.",
             lasting=True,
         ),
         Trouble(
             "content_refused",
-            "{several} {were} refused because of content or size, the latest {latest}. The address may be fine.",
+            "{which} {were} refused because of content or size{latest}. The address may be fine.",
             "Send it smaller, without its attachment, or with other words.",
         ),
         Trouble(
             "mailbox_full",
-            "{several} {were} given up because the mailbox is full, the latest {latest}.",
+            "{which} {were} given up because the mailbox is full{latest}.",
             "Ask the recipient to make room, then send again.",
         ),
         Trouble(
             "rate_limited",
-            "{several} {were} given up because the recipient's server takes no more at once, the latest {latest}.",
+            "{which} {were} given up because the recipient's server takes no more at once{latest}.",
             "Send again later, and more slowly to this domain.",
         ),
         Trouble(
             "handset_off",
-            "{several} {were} not delivered because the handset was off or out of reach, the latest {latest}.",
+            "{which} {were} not delivered because the handset was off or out of reach{latest}.",
             "Send again later.",
         ),
         Trouble(
             "gave_up",
-            "{several} {were} given up by the provider after some tries, the latest {latest}{why}. The address may be fine.",
+            "{which} {were} given up by the provider after some tries{latest}{why}. The address may be fine.",
             "Read the server's words in the evidence, and send again later.",
         ),
         Trouble(
             "provider_fault",
-            "{several} {were} not sent because the provider was overloaded or had a fault, the latest {latest}.",
+            "{which} {were} not sent because the provider was overloaded or had a fault{latest}.",
             "Send again later.",
         ),
         Trouble(
             "undelivered",
-            "{several} {were} not delivered by the carrier, the latest {latest}. Carriers often do not tell why.",
+            "{which} {were} not delivered by the carrier{latest}. Carriers often do not tell why.",
             "Check the number, that the handset is on and has room, and send again.",
         ),
         Trouble(
             "still_trying",
-            "The provider is still trying to deliver {latest}{why}.",
+            "The provider is still trying to deliver {newest}{why}.",
             "Wait: it stops trying {until}.",
         ),
         Trouble(
             "not_handed_on",
-            "{several} {were} registered, or accepted by the provider, and nothing was reported since, the latest {latest}.",
+            "{which} {were} registered, or accepted by the provider, and nothing was reported since{latest}.",
             "Look whether sending has stopped, and whether the provider's reports reach Waybill.",
         ),
         Trouble(
             "skipped",
-            "{several} {were} never attempted, the latest {latest}: the address had opted out, or not in.",
+            "{which} {were} never attempted{latest}: the address had opted out, or not in.",
             "See how its consent stands now. Unless it is in again, the recipient opts in, or staff does with evidence; then "
             "send what is still wanted.",
         ),
         Trouble(
             "held_back",
-            "{several} {were} never attempted because the address was suppressed, the latest {latest}.",
+            "{which} {were} never attempted because the address was suppressed{latest}.",
             "Once the address is valid again, send again what is still wanted.",
         ),
         Trouble(
             "canceled",
-            "{several} {were} withdrawn before an attempt, the latest {latest}.",
+            "{which} {were} withdrawn before an attempt{latest}.",
             "Send again if it is still wanted.",
         ),
     )

@@ -10,7 +10,7 @@ from schemas.activity import Activity
 from schemas.consent import ConsentChange
 from schemas.envelope import Envelope
 from schemas.times import parse_time
-from tests.cases import RECEIVED_AT, payload, ses
+from tests.cases import RECEIVED_AT, app, payload, ses
 from tests.folding import events_of, mail_event, text_event
 
 OURS, SERVICE = "+15005550001", "mg55555555555555555555555555555555"
@@ -109,6 +109,31 @@ def test_a_message_not_sent_because_its_recipient_had_opted_out_says_so() -> Non
     form = payload("twilio", "error-21610")["form"]
     assert set(changes(text_event("error-21610"))) == {("*", form["From"], "out"), ("*", SERVICE, "out")}
     assert {one.address for one, _ in told(text_event("error-21610"))} == {form["To"]}
+
+
+def test_what_was_refused_is_told_as_such_and_not_as_the_recipients_own_words() -> None:
+    for _, change in told(text_event("error-21610")):
+        assert change.evidence == {
+            "method": None,
+            "wording": "The recipient opted out of messages from this sender.",
+            "reference": "21610",
+        }
+        assert change.reason == "a message was refused, because the number had opted out before"
+    for _, change in told(text_event("inbound-stop-by-keyword")):
+        assert (change.evidence or {})["wording"] == "Stop" and change.reason is None
+
+
+def test_the_code_for_an_opted_out_number_says_nothing_of_a_mail() -> None:
+    message = {
+        "id": "own-1",
+        "channel": "email",
+        "recipient": "ann@example.org",
+        "sender": "news@acme.example",
+    }
+    assert (
+        changes(app({"type": "message", "message": message | {"status": "skipped", "error_code": "21610"}}))
+        == []
+    )
 
 
 def test_the_same_callback_received_twice_is_one_entry_of_the_log() -> None:

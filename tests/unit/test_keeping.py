@@ -12,7 +12,7 @@ from processors.address_facts import AddressFacts
 from processors.keeping import Keeper, Kept
 from processors.outputs import RECORD_BYTES, joined_lines
 from processors.tracking import Tracker, Written, revision_of
-from schemas.activity import Activity, Verdict, parse_activity
+from schemas.activity import Activity, Reset, Verdict, parse_activity
 from schemas.envelope import Envelope
 from schemas.partition import partition_of
 from schemas.standing import Reason
@@ -97,25 +97,59 @@ def test_a_record_that_comes_again_is_written_again() -> None:
     assert again.standings == first.standings and again.addresses == first.addresses
 
 
+def changed(one: Activity, what: dict[str, object] | None = None, **members: object) -> bytes:
+    """The line of an activity with some of its members replaced."""
+    document = orjson.loads(one.to_line())
+    document["what"] |= what or {}
+    return orjson.dumps(document | members)
+
+
 @pytest.mark.parametrize(
-    ("line", "reason"),
+    "line",
     [
-        (b"{", "malformed_line"),
-        (b"[]", "malformed_line"),
-        (b'{"schema": "address-activity/9"}', "malformed_line"),
-        (orjson.dumps(orjson.loads(reset(sent_at(1)).to_line()) | {"tenant": 7}), "internal_error"),
-        (orjson.dumps(orjson.loads(soft(1).to_line()) | {"received_at": "now"}), "internal_error"),
+        b"{",
+        b"[]",
+        b"[" * 5000,
+        b"\xff",
+        b'{"schema": "address-activity/9"}',
+        changed(reset(sent_at(1)), tenant=7),
+        changed(reset(sent_at(1)), kind="wish"),
+        changed(soft(1), received_at="now"),
+        changed(delivered(1), {"message_at": "yesterday"}),
+        changed(soft(1), {"soft": {"at": 1}}),
+        changed(mark(Reason.COMPLAINT, 1), {"at": None}),
+        changed(mark(Reason.COMPLAINT, 1), kind="reset"),
     ],
 )
-def test_a_line_that_is_wrong_is_put_aside_and_the_others_go_on(line: bytes, reason: str) -> None:
-    kept = keep(Stored(), mark(Reason.COMPLAINT, 1).to_line(), line, soft(3).to_line())
+def test_a_line_that_is_wrong_is_put_aside_and_the_others_go_on(line: bytes) -> None:
+    table = Stored()
+    kept = keep(table, line, mark(Reason.COMPLAINT, 1).to_line(), line, soft(3).to_line())
     said = orjson.loads(kept.standings[0][1])
     assert (said["complained"], said["soft_bounces_in_a_row"]) == (True, 1)
-    ((_, letter),) = kept.dead_letters
-    document = orjson.loads(letter)
-    assert (document["stage"], document["reason"], document["source"]["index"]) == ("standing", reason, 1)
-    assert base64.b64decode(document["raw"]) == line
-    assert kept.reasons == {reason: 1}
+    documents = [orjson.loads(letter) for _, letter in kept.dead_letters]
+    assert [(one["stage"], one["reason"], one["source"]["index"]) for one in documents] == [
+        ("standing", "malformed_line", index) for index in (0, 2)
+    ]
+    assert base64.b64decode(documents[0]["raw"]) == line
+    assert kept.reasons == {"malformed_line": 2}
+    assert keep(table, soft(4).to_line()).dead_letters == [], "what is stored can be read again"
+
+
+def test_a_line_that_cannot_be_folded_is_put_aside_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = address_facts.fold
+
+    def fold(facts: AddressFacts | None, one: Activity, revision: int) -> AddressFacts:
+        if isinstance(one.what, Reset):
+            raise RuntimeError("unforeseen")
+        return real(facts, one, revision)
+
+    monkeypatch.setattr(address_facts, "fold", fold)
+    kept = keep(Stored(), reset(sent_at(1)).to_line(), mark(Reason.COMPLAINT, 1).to_line())
+    assert orjson.loads(kept.standings[0][1])["reset"] is None
+    ((key, letter),) = kept.dead_letters
+    assert key == KEY and orjson.loads(letter)["reason"] == "internal_error"
 
 
 def test_facts_that_cannot_be_read_are_not_overwritten() -> None:
