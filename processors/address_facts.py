@@ -117,7 +117,13 @@ def fold(facts: AddressFacts | None, activity: Activity, revision: int) -> Addre
         new.marks[reason] = _kept_marks([*new.marks.get(reason, []), _kept_mark(what)])
         new.noted = True
     elif isinstance(what, Reset):
-        reset = [what.at, what.reset_id, _cut(what.actor), _cut(what.reason, DIAGNOSTIC_LIMIT), _cut(what.key)]
+        reset = [
+            what.at,
+            what.reset_id,
+            _cut(what.actor),
+            _cut(what.reason, DIAGNOSTIC_LIMIT),
+            _cut(what.key),
+        ]
         new.resets = _kept_resets([*new.resets, reset])
         new.noted = True
     else:

@@ -77,6 +77,21 @@ def test_the_enhanced_code_is_found_where_it_stands(
             "smtp; 450-4.2.1 The user is receiving mail at a rate that prevents more",
             "rate_limited",
         ),
+        (
+            "General",
+            "4.7.28",
+            "smtp; 421-4.7.28 Gmail has detected an unusual rate of unsolicited mail originating from your IP address. "
+            "To protect our users from spam, mail sent from your IP address has been temporarily rate limited.",
+            "rate_limited",
+        ),
+        (
+            "General",
+            "5.7.1",
+            "smtp; 550-5.7.1 Our system has detected an unusual rate of unsolicited mail originating from your IP address. "
+            "To protect our users from spam, mail sent from your IP address has been blocked.",
+            "blocklisted_ip",
+        ),
+        ("General", "5.4.5", "smtp; 550 5.4.5 Daily user sending quota exceeded", "rate_limited"),
         ("General", "5.1.1", "smtp; 550 5.1.1 antispam3.example.org: no", "mailbox"),
         ("General", "5.2.2", None, "full"),
         ("MailboxFull", "5.0.0", None, "full"),
