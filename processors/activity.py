@@ -4,6 +4,7 @@ Only with a recipient: what cannot be attributed touches no address.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from processors.consent_events import consent_changes
 from processors.facts import COUNTING_SOFT, MessageFacts
@@ -16,13 +17,13 @@ from schemas.standing import SPARING_CAUSES, Reason
 from schemas.status import Outcome
 
 
-def activity_of(event: Event) -> list[Activity]:
-    """What one event tells about its recipient's address by itself. Also one that is late for its message: a complaint
-    or an opt-out counts whenever it comes."""
+def activity_of(event: Event, key: str | None = None) -> list[Activity]:
+    """What one event tells about its recipient's address by itself; `key` is the name of the key that it was posted with.
+    Also one that is late for its message: a complaint or an opt-out counts whenever it comes."""
     if event.recipient is None:
         return []
     mark = mark_of(event)
-    told: list[Mark | ConsentChange] = [*consent_changes(event)]
+    told: list[Mark | ConsentChange] = [replace(one, recorded_by=key) for one in consent_changes(event)]
     return [_of(event, what) for what in ([mark, *told] if mark else told)]
 
 

@@ -143,7 +143,7 @@ class Tracker:
         understood = _Understood(place, envelope)
         activity = list(told.activity)
         for event in told.events:
-            activity += activity_of(event)
+            activity += activity_of(event, told.key)
             began = event.at if event.sent_at is None else event.sent_at
             late = event.received_at - began > self._state_ms
             if late:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from processors.address_facts import AddressFacts, fold
 from processors.standing import published
 from schemas.activity import DELIVERED, SOFT, Activity, Mark, Reset, SoftBounce, Verdict
-from schemas.consent import CATEGORIES, EVERY_CATEGORY, IN, OUT, ConsentChange
+from schemas.consent import IN, OUT, ConsentChange
 from schemas.events import event_identity
 from schemas.standing import Reason
 from tests.cases import RECEIVED_AT, TENANT
@@ -130,6 +130,3 @@ def changes(draw: st.DrawFn) -> Activity:
     )
     received_at = RECEIVED_AT + draw(st.integers(0, 2)) * MINUTE
     return Activity(TENANT, "email", ADDRESS, received_at, "receipt-1", change)
-
-
-ANY_CATEGORY = st.sampled_from([*CATEGORIES, EVERY_CATEGORY])

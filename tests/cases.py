@@ -107,7 +107,7 @@ def outcome_of(envelope: Envelope) -> dict[str, Any]:
 
 def _told_by_app(told: Told) -> dict[str, Any]:
     """What an application says beside events, and what its events say about addresses."""
-    activity = [*told.activity, *(one for event in told.events for one in activity_of(event))]
+    activity = [*told.activity, *(one for event in told.events for one in activity_of(event, told.key))]
     lines = [orjson.loads(one.to_line()) for one in activity]
     for line in lines:
         line["what"] = {name: value for name, value in line["what"].items() if name not in _IDENTITIES}

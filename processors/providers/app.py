@@ -106,7 +106,7 @@ def _message(envelope: Envelope, tenant: str, part: dict[str, Any]) -> Read:
         )
         for recipient, given in recipients.items()
     ]
-    return Told(events)
+    return Told(events, key=_key(envelope))
 
 
 def _recipients(channel: str, part: dict[str, Any]) -> dict[str, str] | Incomprehensible:

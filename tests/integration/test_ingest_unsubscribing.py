@@ -1,6 +1,8 @@
 """Unsubscribe links over real HTTP: who opens one is asked, who posts is opted out, and Kafka then has the consent."""
 
+import asyncio
 import re
+import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +20,18 @@ from schemas.activity import Activity
 from schemas.consent import ConsentChange
 from schemas.envelope import Envelope
 from schemas.unsubscribe import UnsubscribeLink, link_headers, link_url, make_token
-from tests.integration.ingest_stage import PARTITIONS, SECRETS, Client, Receipts, code, receipts, within
+from tests.integration.ingest_stage import (
+    PARTITIONS,
+    SECRETS,
+    Client,
+    Receipts,
+    code,
+    eventually,
+    log_of,
+    process,
+    receipts,
+    within,
+)
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -119,6 +132,40 @@ async def test_an_opt_out_through_a_message_is_filed_under_it(ingest: Client, st
     assert envelope.message_id == "m-7"
     change = change_of(envelope)[1]
     assert (change.message_id, change.sender) == ("m-7", "+15005550001")
+
+
+async def test_a_link_in_a_mail_ends_the_whole_category_as_the_page_says_whatever_sender_it_names(
+    ingest: Client, stored: Receipts
+) -> None:
+    link = LINK.model_copy(update={"sender": "news@acme.example"})
+    assert (await ingest.call("POST", path_of(link), data=ONE_CLICK, headers=FORM))[0] == 200
+    change = change_of((await stored.until(1))[0])[1]
+    assert (change.category, change.sender) == ("marketing", None)
+
+
+async def test_a_press_of_the_button_counts_though_its_tenant_is_taken_away_meanwhile(
+    kafka: str, stored: Receipts, tmp_path: Path
+) -> None:
+    with process(kafka, tmp_path) as (ingest, port):
+        client = Client(port)
+        async with client.session:
+            await eventually(lambda: client.answers("/readyz", 200), 20)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = f"POST {path_of()} HTTP/1.1\r\nHost: w\r\nContent-Type: {FORM['Content-Type']}\r\n"
+        writer.write(f"{head}Content-Length: {len(ONE_CLICK)}\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"
+        (tmp_path / "tenants.toml").write_text('[tenants.other]\nname = "Other"\n')
+        ingest.send_signal(signal.SIGHUP)
+
+        async def read_again() -> bool:
+            return "read again" in log_of(tmp_path).read_text()
+
+        await eventually(read_again)
+        writer.write(ONE_CLICK)
+        assert await reader.readline() == b"\r\n"
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        writer.close()
+    assert change_of((await stored.until(1))[0])[1].consent == "out"
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,14 @@ def test_a_tenants_secret_signs_for_no_other_tenant() -> None:
         read_token(token_of(payload, OLD), SECRETS, NOW)
 
 
+@pytest.mark.parametrize(
+    ("channel", "address"), [("email", "ann@my_host.example"), ("email", "ann@localhost"), ("sms", "72404")]
+)
+def test_whatever_address_was_written_to_can_be_unsubscribed(channel: Any, address: str) -> None:
+    link = UnsubscribeLink(tenant="acme", channel=channel, address=address, category="marketing")
+    assert read_token(make_token(link, NEW), SECRETS, NOW) == link
+
+
 def test_a_link_is_not_made_for_what_is_no_address() -> None:
     with pytest.raises(AddressFault):
         make_token(UnsubscribeLink(tenant="acme", address="ann", category="marketing"), NEW)
