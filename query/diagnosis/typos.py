@@ -20,7 +20,15 @@ def meant_domain(domain: str) -> str | None:
     """The domain that is most likely meant, None where this one may well be. `domain` is normalised."""
     if domain in _MEANT:
         return None
-    return _by_ending(domain) or _by_distance(domain)
+    return _by_dots(domain) or _by_ending(domain) or _by_distance(domain)
+
+
+def _by_dots(domain: str) -> str | None:
+    """A dot or the end was left out."""
+    if "." in domain:
+        return None
+    known = {each.replace(".", ""): each for each in sorted(MAILBOX_PROVIDERS)}
+    return known.get(domain) or (f"{domain}.com" if f"{domain}.com" in MAILBOX_PROVIDERS else None)
 
 
 def _by_ending(domain: str) -> str | None:

@@ -1,5 +1,6 @@
 """GET /v1/addresses, and what is known and found of one of them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from query.sql.messages import FIELDS as MESSAGE_FIELDS
 from query.sql.where import Where
 from runtime.http import json_response
 from schemas.addresses import channel_of, normalise
+from schemas.consent import OUT
 from schemas.problems import NOT_FOUND, ProblemError
 from schemas.standing import Reason, Standing
 from schemas.status import CHANNELS
@@ -110,11 +112,16 @@ def standing_document(known: Known) -> dict[str, Any]:
     }
 
 
-def consent_document(consents: list[dict[str, Any]]) -> dict[str, Any]:
-    """Consents by category, and those that are of one sender alone by sender and category."""
-    of_all: dict[str, Any] = {}
+def consent_document(consents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Consents by category, as they count where no sender is named: an opt-out before an opt-in, then what is of no single
+    sender, then the latest. And those that are of one sender alone, by sender and category."""
+    by_category: dict[str, Any] = {}
     by_sender: dict[str, dict[str, Any]] = {}
-    for row in consents:
-        told = {name: row[name] for name in ("state", "since", "source", "actor", "evidence", "reason")}
-        (by_sender.setdefault(row["sender"], {}) if row["sender"] else of_all)[row["category"]] = told
-    return {"consent": of_all, "consent_by_sender": by_sender}
+    for row in sorted(consents, key=lambda row: (row["state"] == OUT, row["sender"] is None, row["since"])):
+        told = {
+            name: row[name] for name in ("state", "since", "source", "actor", "sender", "evidence", "reason")
+        }
+        by_category[row["category"]] = told
+        if row["sender"]:
+            by_sender.setdefault(row["sender"], {})[row["category"]] = told
+    return {"consent": by_category, "consent_by_sender": by_sender}

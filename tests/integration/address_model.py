@@ -154,6 +154,20 @@ def consents(entries: Iterable[Row]) -> list[Row]:
     ]
 
 
+def counting(consents: Iterable[Row]) -> dict[str, Row]:
+    """The consent of one address that counts for each category where no sender is named."""
+    found: dict[str, Row] = {}
+    for one in consents:
+        other = found.get(one["category"])
+        if other is None or _weight(one) > _weight(other):
+            found[one["category"]] = one
+    return found
+
+
+def _weight(consent: Row) -> tuple[bool, bool, str]:
+    return consent["state"] == OUT, consent["sender"] is None, consent["since"]
+
+
 def customers(tenants: Iterable[str], seed: int = 9) -> list[Row]:
     """customer/1 values: some share an address, some have none."""
     choose = random.Random(seed)

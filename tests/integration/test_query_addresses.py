@@ -323,8 +323,9 @@ async def test_one_address_is_told_with_its_standing_consents_customers_and_last
         for name in ("address", "channel", "standing", "reason", "since", "reset", "hint")
     } == {name: row[name] for name in ("address", "channel", "standing", "reason", "since", "reset", "hint")}
     here = [one for one in ours(CONSENTS) if (one["channel"], one["address"]) == (channel, address)]
-    assert {category: told["state"] for category, told in document["consent"].items()} == {
-        one["category"]: one["state"] for one in here if not one["sender"]
+    names = ("state", "since", "source", "actor", "sender", "evidence", "reason")
+    assert document["consent"] == {
+        category: {name: one[name] for name in names} for category, one in model.counting(here).items()
     }
     assert {
         (sender, category): told["since"]
@@ -340,6 +341,23 @@ async def test_one_address_is_told_with_its_standing_consents_customers_and_last
     sent = [one for one in ours(MESSAGES) if (one["channel"], one["recipient"]) == (channel, address)]
     newest = sorted(sent, key=lambda one: (one["filed_at"], one["message_id"]), reverse=True)[:10]
     assert [one["message_id"] for one in document["last_messages"]] == [one["message_id"] for one in newest]
+
+
+async def test_a_stop_to_one_sender_is_told_where_programs_look_for_consent(server: QueryServer) -> None:
+    stop = next(one for one in CONSENTS if one["sender"]) | {"tenant": "third", "address": "+15005551111"}
+    rows = [
+        stop | {"channel": "sms", "category": "*", "state": OUT, "entry_id": "1" * 32},
+        stop | {"channel": "sms", "category": "marketing", "state": OUT, "entry_id": "2" * 32},
+        stop
+        | {"channel": "sms", "category": "marketing", "state": "in", "sender": None, "entry_id": "3" * 32},
+    ]
+    await server.store.insert_lines("consents", b"\n".join(map(orjson.dumps, rows)))
+    document = await server.page("/v1/addresses/+15005551111", key=key_of("third"))
+    assert {name: (told["state"], told["sender"]) for name, told in document["consent"].items()} == {
+        "*": (OUT, stop["sender"]),
+        "marketing": (OUT, stop["sender"]),
+    }
+    assert set(document["consent_by_sender"][stop["sender"]]) == {"*", "marketing"}
 
 
 async def test_an_address_of_which_only_messages_are_known_is_valid(server: QueryServer) -> None:

@@ -13,6 +13,8 @@ from tests.system.stack import Stack
 from tests.system.tenants import ACME, BETA, OPERATOR_KEY, Tenant
 from tests.system.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("released")
+
 
 def ask(stack: Stack, *addresses: str, tenant: Tenant = ACME, **more: str) -> Answer:
     """Asks for transactional mail, unless `more` says otherwise."""
@@ -37,22 +39,6 @@ def seconds_until(stack: Stack, address: str, expected: tuple[str, str | None], 
         lambda: decided(stack, address, ACME, **more) == expected, 10, f"{expected} for {address}", every=0.02
     )
     return time.monotonic() - began
-
-
-@pytest.fixture(autouse=True)
-def released(stack: Stack) -> None:
-    """Other tests let so much bounce that the tenants may have been blocked: nobody is, for the next 100 messages."""
-    headers = {"Authorization": f"Bearer {OPERATOR_KEY}", "Content-Type": "application/json"}
-    body = json.dumps({"actor": "test", "reason": f"a test begins {time.time()}"}).encode()
-    for tenant in (ACME, BETA):
-        request = Request("POST", f"/v1/tenants/{tenant.name}/release", body, headers)
-        assert call(stack.ports["query"], request).status == 202
-
-        def there(tenant: Tenant = tenant) -> bool:
-            (item,) = stack.items("/v1/tenants", OPERATOR_KEY, tenant=tenant.name)
-            return bool(item["history"] and item["history"][0]["reason"] == json.loads(body)["reason"])
-
-        eventually(there, 10, f"the release of {tenant.name}")
 
 
 @pytest.mark.parametrize(
