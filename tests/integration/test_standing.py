@@ -240,6 +240,36 @@ async def test_a_second_worker_takes_over_from_one_that_is_killed(
     await assert_become(bootstrap, CONSENTS, tenant, consents)
 
 
+async def test_a_worker_frozen_past_its_session_and_woken_takes_nothing_from_its_successor(
+    bootstrap: str, start: StartWorker, tenant: str, tmp_path: Path
+) -> None:
+    receipts = list(correspondence(tenant, 120, 12, seed=4))
+    most = len(receipts) * 3 // 4
+    first, rest = list(records_of(receipts[:most])), list(records_of(receipts[most:]))
+    one, two = start("w1"), start("w2")
+    await one.ready()
+    await two.ready()
+    feeding = asyncio.create_task(put(bootstrap, first, pause_s=0.02))
+    await asyncio.wait({feeding}, timeout=1.0)
+    one.signal(signal.SIGSTOP)
+    try:
+        await feeding
+        standings, consents, _ = expected(first)
+        await assert_become(bootstrap, ADDRESS_STANDING, tenant, standings)
+        await assert_become(bootstrap, CONSENTS, tenant, consents)
+    finally:
+        one.signal(signal.SIGCONT)
+    assert await one.ended(10) == 70
+    # What the changelogs hold now is what a worker with an empty disk goes on from.
+    await two.kill()
+    shutil.rmtree(tmp_path / "w2")
+    await start("w2").ready()
+    await put(bootstrap, rest)
+    standings, consents, _ = expected(first + rest)
+    await assert_become(bootstrap, ADDRESS_STANDING, tenant, standings)
+    await assert_become(bootstrap, CONSENTS, tenant, consents)
+
+
 async def test_activity_that_cannot_be_read_is_put_aside_and_the_rest_goes_on(
     bootstrap: str, start: StartWorker, tenant: str
 ) -> None:
