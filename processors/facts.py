@@ -67,10 +67,9 @@ class MessageFacts:
     cannot be attributed. Its collections are never changed in place, so that copies may share them.
 
     `descriptors`: by name the word that stands (`recipient_as_given` is one of them, and so is what the application says of
-    why, by `word_of_why`). `times`: by outcome the first
-    and the last time; of facts without a time of their own only the first, when it was received. `sketches`: the
-    distinct opens, clicks and soft bounces. `latest`: by outcome the latest diagnostics. `filed_at` is fixed by the
-    first source record, whose revision is `filed_by`; `revision` is the greatest.
+    why, by `word_of_why`). `times`: by outcome the first and the last time; of facts without a time of their own only the
+    first, when it was received. `sketches`: the distinct opens, clicks and soft bounces. `latest`: by outcome the latest
+    diagnostics. `filed_at` is fixed by the first source record, whose revision is `filed_by`; `revision` is the greatest.
     """
 
     __slots__ = (

@@ -5,7 +5,7 @@ record costs the worker more than a line does. All lines of a record belong to i
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import orjson
@@ -122,7 +122,9 @@ class _Line(msgspec.Struct):
 
 
 _lines = msgspec.json.Decoder(_Line)
-_whats = {name: msgspec.json.Decoder(kind) for kind, name in _KINDS.items()}
+_whats: dict[str, msgspec.json.Decoder[Any]] = {
+    name: msgspec.json.Decoder(kind) for kind, name in _KINDS.items()
+}
 
 
 def parse_activity(line: bytes) -> Activity:
