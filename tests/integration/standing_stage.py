@@ -7,16 +7,14 @@ from typing import Any
 import orjson
 
 from processors import address_facts, consent, standing
-from processors.activity import activity_of, verdict_of
 from processors.address_facts import AddressFacts
 from processors.consent import ConsentFacts
-from processors.facts import MessageFacts, fold, folds
-from processors.providers import Incomprehensible, read
-from schemas.activity import Activity
+from processors.facts import MessageFacts
 from schemas.consent import ConsentChange
 from schemas.envelope import Envelope, parse_line
 from schemas.times import format_time
-from schemas.topics import ADDRESS_STANDING, Topic, address_key, consent_key, status_key
+from schemas.topics import ADDRESS_STANDING, Topic, address_key, consent_key
+from tests.folding import told_of_addresses
 from tests.integration.worker_stage import (
     SENT_AT,
     Reader,
@@ -142,7 +140,7 @@ def expected(records: Iterable[tuple[int, bytes]]) -> tuple[dict[str, Any], dict
     entries: set[str] = set()
     for _, value in records:
         for line in value.split(b"\n"):
-            for one in _activity(parse_line(line), messages):
+            for one in told_of_addresses(parse_line(line), messages):
                 key = address_key(one.tenant, one.channel, one.address)
                 if isinstance(what := one.what, ConsentChange):
                     entries.add(what.entry_id)
@@ -157,19 +155,6 @@ def expected(records: Iterable[tuple[int, bytes]]) -> tuple[dict[str, Any], dict
     }
     states = {key: without_path(orjson.loads(consent.published(facts))) for key, facts in consents.items()}
     return standings, states, entries
-
-
-def _activity(envelope: Envelope, messages: dict[str, MessageFacts]) -> Iterator[Activity]:
-    told = read(envelope)
-    assert not isinstance(told, Incomprehensible), told
-    yield from told.activity
-    for event in told.events:
-        yield from activity_of(event)
-        if folds(event):
-            key = status_key(event.tenant, event.message_id, event.recipient or "")
-            facts = messages[key] = fold(messages.get(key), event, 0)
-            if verdict := verdict_of(facts, [event]):
-                yield verdict
 
 
 def without_path(value: dict[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,8 @@ import orjson
 import pytest
 
 from processors import address_facts
-from processors.activity import activity_of, verdict_of
 from processors.address_facts import AddressFacts
-from processors.facts import MessageFacts, fold, folds
-from processors.providers import Incomprehensible, read
+from processors.facts import MessageFacts
 from processors.standing import published
 from schemas.consent import ConsentChange
 from schemas.envelope import Envelope
@@ -17,28 +15,17 @@ from schemas.standing import PROVIDER_LIST_HINT, Reason
 from schemas.times import format_time
 from tests.addresses import LIMIT, START, delivered, mark, reset, sent_at, soft, standing
 from tests.cases import RECEIVED_AT, app, payload, ses
-from tests.folding import mail_event, text_event
+from tests.folding import mail_event, text_event, told_of_addresses
 
 
 def standings(*receipts: Envelope, limit: int = LIMIT) -> dict[str, dict[str, Any]]:
     """What is published by address after these receipts, in this order."""
-    messages: dict[tuple[str, str | None], MessageFacts] = {}
+    messages: dict[str, MessageFacts] = {}
     addresses: dict[str, AddressFacts] = {}
     for revision, receipt in enumerate(receipts):
-        told = read(receipt)
-        assert not isinstance(told, Incomprehensible), told
-        activity = list(told.activity)
-        for event in told.events:
-            activity += activity_of(event)
-            if folds(event):
-                key = (event.message_id, event.recipient)
-                facts = messages[key] = fold(messages.get(key), event, revision)
-                verdict = verdict_of(facts, [event])
-                activity += [verdict] if verdict else []
-        for one in activity:
-            if isinstance(one.what, ConsentChange):
-                continue
-            addresses[one.address] = address_facts.fold(addresses.get(one.address), one, revision)
+        for one in told_of_addresses(receipt, messages):
+            if not isinstance(one.what, ConsentChange):
+                addresses[one.address] = address_facts.fold(addresses.get(one.address), one, revision)
     return {
         address: orjson.loads(published(facts, limit)) for address, facts in addresses.items() if facts.noted
     }
