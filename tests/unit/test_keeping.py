@@ -13,12 +13,15 @@ from processors.keeping import Keeper, Kept
 from processors.outputs import RECORD_BYTES, joined_lines
 from processors.tracking import Tracker, Written, revision_of
 from schemas.activity import Activity, Reset, Verdict, parse_activity
+from schemas.consent import ConsentChange
 from schemas.envelope import Envelope
+from schemas.events import event_identity
 from schemas.partition import partition_of
 from schemas.standing import Reason
 from schemas.times import parse_time
 from schemas.topics import address_key, customer_key
 from tests.addresses import ADDRESS, delivered, facts_of, mark, reset, sent_at, soft
+from tests.addresses import activity as of_ann
 from tests.cases import RECEIVED_AT, TENANT, app, payload, ses
 from tests.folding import mail_event, text_event
 
@@ -37,9 +40,11 @@ class Stored:
         return [self.facts.get(key) for key in keys]
 
 
-def keep(addresses: Stored, *lines: bytes, offset: int = 7, limit: int = 5) -> Kept:
+def keep(
+    addresses: Stored, *lines: bytes, offset: int = 7, limit: int = 5, consents: Stored | None = None
+) -> Kept:
     """Keeps a record of activity and stores its facts."""
-    consents = Stored()
+    consents = consents or Stored()
     kept = Keeper(2, lambda tenant: limit).keep_many(
         [(offset, b"\n".join(lines))],
         topic="waybill-address-activity",
@@ -49,6 +54,7 @@ def keep(addresses: Stored, *lines: bytes, offset: int = 7, limit: int = 5) -> K
         read_consents=consents.read,
     )
     addresses.facts |= kept.addresses
+    consents.facts |= kept.consents
     return kept
 
 
@@ -102,6 +108,33 @@ def changed(one: Activity, what: dict[str, object] | None = None, **members: obj
     document = orjson.loads(one.to_line())
     document["what"] |= what or {}
     return orjson.dumps(document | members)
+
+
+def change(category: str, consent: str, minute: int) -> bytes:
+    """The line of a change of consent that staff recorded in that minute."""
+    entry = event_identity(category, consent, minute)
+    at = sent_at(minute)
+    told = ConsentChange(entry, category, None, consent, "staff", "Sam", None, None, at, "console", None)
+    return of_ann(told).to_line()
+
+
+def test_a_change_of_consent_stands_and_is_logged_and_all_is_written_again_when_it_comes_again() -> None:
+    consents = Stored()
+    lines = [change("marketing", "out", 2), change("marketing", "in", 1), change("notification", "in", 1)]
+    first, again = (keep(Stored(), *lines, consents=consents) for _ in range(2))
+    assert (first.states, first.log, first.consents) == (again.states, again.log, again.consents)
+    assert [(key, orjson.loads(value)["state"]) for key, value in first.states] == [
+        (KEY + b"/marketing", "out"),
+        (KEY + b"/notification", "in"),
+    ]
+    assert [(key, orjson.loads(value)["consent"]) for key, value in first.log] == [
+        (KEY, "out"),
+        (KEY, "in"),
+        (KEY, "in"),
+    ]
+    assert first.kinds == {"consent": 3} and not first.addresses and not first.standings
+    later = keep(Stored(), change("marketing", "in", 3), consents=consents)
+    assert orjson.loads(later.states[0][1])["state"] == "in"
 
 
 @pytest.mark.parametrize(
