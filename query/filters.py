@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from query.parameters import Parameter, choice, lower, stripped, text, time
+from query.parameters import Parameter, choice, domain, stripped, text, time
 from query.sql.where import Scope, Where
 from schemas.status import CHANNELS
 
@@ -13,7 +13,7 @@ SHARED: dict[str, Parameter] = {
     "from": Parameter(time),
     "to": Parameter(time),
     "channel": Parameter(choice(*CHANNELS)),
-    "domain": Parameter(lower),
+    "domain": Parameter(domain),
     **{name: Parameter(stripped) for name in _EXACT},
 }
 """`from` and `to` are half-open, on `at`; an empty value finds what has none, as `campaign=` does."""

@@ -11,7 +11,7 @@ from query.context import asked
 from query.diagnosis import of_address
 from query.evidence import NEWEST, Known, about_address, evidence_of
 from query.lists import answer_list, list_parameters
-from query.parameters import Parameter, choice, lower, stripped, time
+from query.parameters import Parameter, choice, domain, stripped, time
 from query.sql.addresses import ADDRESSES, FIELDS, OF_MESSAGES, Place, add_filters
 from query.sql.messages import FIELDS as MESSAGE_FIELDS
 from query.sql.where import Where
@@ -26,7 +26,7 @@ LIST_PARAMETERS: dict[str, Parameter] = {
     "standing": Parameter(choice(*Standing)),
     "reason": Parameter(choice(*Reason), many=True),
     "channel": Parameter(choice(*CHANNELS)),
-    "domain": Parameter(lower),
+    "domain": Parameter(domain),
     "address": Parameter(stripped),
     **{name: Parameter(stripped) for name in ("customer", *OF_MESSAGES)},
     "from": Parameter(time),

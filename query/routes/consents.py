@@ -7,7 +7,7 @@ from aiohttp import web
 from query.auth import scope_of
 from query.context import asked
 from query.lists import answer_list, list_parameters
-from query.parameters import Parameter, choice, lower, stripped, text, time
+from query.parameters import Parameter, choice, domain, stripped, text, time
 from query.sql.consents import CONSENTS, LOG, OF_MESSAGES, add_filters, add_log_filters, as_of
 from query.sql.where import Where
 from schemas.addresses import channel_of, normalise
@@ -18,7 +18,7 @@ _SHARED: dict[str, Parameter] = {
     "category": Parameter(choice(*CATEGORIES, EVERY_CATEGORY)),
     "channel": Parameter(choice(*CHANNELS)),
     "address": Parameter(text),
-    "domain": Parameter(lower),
+    "domain": Parameter(domain),
     "sender": Parameter(stripped),
     "source": Parameter(choice(*SOURCES)),
     **{name: Parameter(stripped) for name in ("customer", *OF_MESSAGES)},

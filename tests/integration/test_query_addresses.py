@@ -343,23 +343,6 @@ async def test_one_address_is_told_with_its_standing_consents_customers_and_last
     assert [one["message_id"] for one in document["last_messages"]] == [one["message_id"] for one in newest]
 
 
-async def test_a_stop_to_one_sender_is_told_where_programs_look_for_consent(server: QueryServer) -> None:
-    stop = next(one for one in CONSENTS if one["sender"]) | {"tenant": "third", "address": "+15005551111"}
-    rows = [
-        stop | {"channel": "sms", "category": "*", "state": OUT, "entry_id": "1" * 32},
-        stop | {"channel": "sms", "category": "marketing", "state": OUT, "entry_id": "2" * 32},
-        stop
-        | {"channel": "sms", "category": "marketing", "state": "in", "sender": None, "entry_id": "3" * 32},
-    ]
-    await server.store.insert_lines("consents", b"\n".join(map(orjson.dumps, rows)))
-    document = await server.page("/v1/addresses/+15005551111", key=key_of("third"))
-    assert {name: (told["state"], told["sender"]) for name, told in document["consent"].items()} == {
-        "*": (OUT, stop["sender"]),
-        "marketing": (OUT, stop["sender"]),
-    }
-    assert set(document["consent_by_sender"][stop["sender"]]) == {"*", "marketing"}
-
-
 async def test_an_address_of_which_only_messages_are_known_is_valid(server: QueryServer) -> None:
     known = {(row["channel"], row["address"]) for row in ours(STANDINGS)}
     row = next(row for row in ours(MESSAGES) if (row["channel"], row["recipient"]) not in known)
@@ -393,72 +376,6 @@ async def test_the_operator_names_the_tenant_where_several_know_an_address(serve
     assert (status, problem["parameter"]) == (400, "tenant")
     document = await server.page(f"/v1/addresses/{address}", ("tenant", "other"), key=OPERATOR)
     assert document["tenant"] == "other"
-
-
-@pytest.mark.parametrize(
-    "spelling",
-    [
-        "ann%2Bnews@example.org",
-        "ann+news@example.org",
-        "ANN%2bNews%40Example.ORG",
-        "%20ann+news@example.org%09",
-        "Ann%20B.%20%3Cann+news@example.org%3E",
-        "ann+news@example.org%E2%80%8B",
-    ],
-)
-async def test_an_address_in_a_path_may_be_spelled_in_every_way(server: QueryServer, spelling: str) -> None:
-    row = ours(STANDINGS)[0] | {"channel": "email", "address": "ann+news@example.org", "tenant": "third"}
-    await server.store.insert_lines("address_standing", orjson.dumps(row))
-    for more in ("", "/diagnosis"):
-        assert (await server.get(f"/v1/addresses/{spelling}{more}", key=key_of("third")))[0] == 200
-    document = await server.page(f"/v1/addresses/{spelling}", key=key_of("third"))
-    assert (document["address"], document["standing"]) == ("ann+news@example.org", row["standing"])
-
-
-@pytest.mark.parametrize(
-    "spelling", ["%2B15005550019", "+15005550019", "+1%20(500)%20555-0019", "0015005550019"]
-)
-async def test_a_number_in_a_path_may_be_spelled_in_every_way(server: QueryServer, spelling: str) -> None:
-    expected = spelling[0] != "0"  # what is dialled to get abroad differs from country to country
-    status, document = await server.get(f"/v1/addresses/{spelling}")
-    assert (status == 200) is expected
-    assert document.get("address", "+15005550019") == "+15005550019"
-
-
-async def test_a_path_without_an_address_finds_nothing_least_of_all_what_is_nobodys(
-    server: QueryServer,
-) -> None:
-    nobodys = MESSAGES[0] | {
-        "recipient": None,
-        "tenant": "acme",
-        "channel": "email",
-        "message_id": "nobody's",
-    }
-    await server.store.insert_lines("message_status", orjson.dumps(nobodys))
-    for path in ("%20", "%20%20/diagnosis", "%E2%80%8B", "%3C%3E"):
-        for channel in ("email", "sms"):
-            status, problem = await server.get(f"/v1/addresses/{path}", ("channel", channel))
-            assert (status, problem["code"]) == (404, "not_found"), path
-
-
-@pytest.mark.parametrize(
-    "path", ["%00", "a%00b@example.org", "%FF%FE@example.org", "a%2Fb@example.org", "%zz", "%F0%9F%98%80"]
-)
-async def test_whatever_stands_in_a_path_has_an_answer(server: QueryServer, path: str) -> None:
-    assert (await server.get(f"/v1/addresses/{path}"))[0] == 404
-    status, document = await server.get(f"/v1/addresses/{path}/diagnosis")
-    assert status == 200
-    assert document["findings"]
-
-
-async def test_without_a_channel_what_could_not_be_dialled_is_an_address_of_email(
-    server: QueryServer,
-) -> None:
-    row = ours(MESSAGES)[0] | {"channel": "email", "recipient": "ann.example.org", "message_id": "no-at"}
-    await server.store.insert_lines("message_status", orjson.dumps(row))
-    assert (await server.page("/v1/addresses/ann.example.org"))["channel"] == "email"
-    document = await server.page("/v1/addresses/ann.example.org/diagnosis")
-    assert document["findings"][0]["text"].startswith("This is no email address: expected")
 
 
 async def test_without_a_channel_what_could_be_dialled_is_a_number(server: QueryServer) -> None:
