@@ -21,7 +21,7 @@ from schemas.tenant_log import TenantNote
 
 log = logging.getLogger(__name__)
 
-_LEAST_S, _MOST_S, _SHARE = 10.0, 300.0, 0.01
+_LEAST_S, _MOST_S, _SHARE = 10.0, 30.0, 0.01
 _BEGIN_S = 0.1
 _DAY_MS = 86_400_000
 

@@ -48,8 +48,9 @@ class Finding:
     address: str | None = None
 
     def of(self, address: str) -> "Finding":
-        """The same, as one of that address."""
-        return replace(self, address=address)
+        """The same, as one of that address among several, which its text names: nobody could tell which is meant."""
+        text = self.text if address in self.text else f"{address}: {self.text}"
+        return replace(self, address=address, text=text)
 
     def document(self) -> dict[str, Any]:
         """As the API tells it."""

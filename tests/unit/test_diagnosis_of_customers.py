@@ -73,6 +73,14 @@ def test_addresses_that_were_not_looked_into_are_owned_up_to() -> None:
     assert "not_all_looked_into" not in codes(of_customer(customer(ANN), [ann()]))
 
 
+def test_what_is_said_of_one_of_several_addresses_names_it() -> None:
+    known = customer(ANN, WORK, primary=ANN, uses=((ANN, 1), (WORK, 1)))
+    diagnosis = of_customer(known, [ann(message("opened")), replace(ann(message("bounced")), address=WORK)])
+    told = [finding for finding in diagnosis.findings if finding.address == WORK]
+    assert told
+    assert all(WORK in finding.text for finding in told)
+
+
 def test_messages_that_went_to_an_address_not_on_file_are_noticed() -> None:
     known = customer(ANN, primary=ANN, uses=((ANN, 1), ("ann@old.example", 4)))
     found = the("not_on_file", of_customer(known, [ann(message("opened"))]))
