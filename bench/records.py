@@ -59,7 +59,7 @@ def published(of: Records, now: int) -> Records:
     def read(keys: Sequence[bytes]) -> list[bytes | None]:
         return [facts.get(key) for key in keys]
 
-    tracker = Tracker(epoch=1, state_days=60)
+    tracker = Tracker(epoch=1, state_days=60, partitions=4)
     found: Records = defaultdict(list)
     for (topic, partition), records in of.items():
         for offset, (_, value) in enumerate(records):

@@ -142,10 +142,12 @@ def _worker(bootstrap: str, requests: int) -> Figures:
     """Runs the real worker over all receipts, from the first that its metrics tell of."""
     with tempfile.TemporaryDirectory(prefix="waybill-bench-") as folder:
         port = free_port()
+        (Path(folder) / "tenants.toml").touch()
         settings = {
             "KAFKA": bootstrap,
             "WORKER_PORT": str(port),
             "WORKER_DATA": folder,
+            "TENANTS": f"{folder}/tenants.toml",
             "LOG_LEVEL": "warning",
         }
         process = subprocess.Popen(

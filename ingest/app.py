@@ -1,23 +1,26 @@
 """Wires ingest together: settings in, a running server out."""
 
 import asyncio
-import gc
 import logging
 from typing import Any
 
 from aiohttp import web
 
+from ingest import unsubscribing
 from ingest.body import BodyReader
 from ingest.certificates import Certificates, Fetch
 from ingest.https import Https
 from ingest.publisher import Publisher
 from ingest.receive import Provider, Receiver
+from ingest.registering import Registrar
+from ingest.routes import Routes
 from ingest.server import Server
 from ingest.subscriptions import Subscriptions
 from ingest.verifiers.sns import SnsVerifier
 from ingest.verifiers.twilio import TwilioVerifier
 from ingest.waiting import Limits
 from runtime import metrics
+from runtime.collector import spare_the_collector
 from runtime.http import operations, start_listening, stop_on_signals
 from runtime.kafka import open_client
 from runtime.tenants_file import TenantsFile
@@ -56,10 +59,19 @@ class Ingest:
         twilio = receiver.handler(
             Provider("twilio", self._twilio, "X-Twilio-Signature", "text/xml", b"<Response/>")
         )
+        registrar = Registrar(
+            self._tenants,
+            BodyReader(settings.max_list_bytes, settings.body_timeout_s, settings.max_waiting_bytes),
+            self._publisher,
+            settings.max_body_bytes,
+        )
+        forms = BodyReader(unsubscribing.MAX_BODY_BYTES, settings.body_timeout_s, settings.max_waiting_bytes)
+        unsubscriber = unsubscribing.Unsubscriber(self._tenants, forms, registrar)
         return Server(
             shared={"/webhooks/ses": ses},
             by_tenant={"/webhooks/ses": ses, "/webhooks/twilio": twilio},
             pages=operations(self._ready),
+            others=Routes(registrar.routes() | unsubscriber.routes()),
         )
 
     async def close(self) -> None:
@@ -94,16 +106,6 @@ def _limits(settings: IngestSettings) -> Limits:
     )
 
 
-def _spare_the_collector() -> None:
-    """What a callback leaves behind is freed by its last reference; the collector mostly looks at what stays.
-
-    With Python's thresholds it takes a tenth of the time under load; cycles are still found, only later.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
-
-
 async def serve(settings: IngestSettings, tenants: TenantsFile) -> None:
     """Serves until SIGINT or SIGTERM. Raises OSError where the port is taken."""
     stop = asyncio.Event()
@@ -115,7 +117,7 @@ async def serve(settings: IngestSettings, tenants: TenantsFile) -> None:
         await start_listening(
             runner, settings.ingest_host, settings.ingest_port, reuse_port=settings.ingest_reuse_port
         )
-        _spare_the_collector()
+        spare_the_collector()
         log.info("ingest listens on http://%s:%d", settings.ingest_host, settings.ingest_port)
         await stop.wait()
     finally:

@@ -11,12 +11,13 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from runtime import http
-from schemas import problems
-from schemas.problems import ProblemError
 
 Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Receive = Callable[[web.BaseRequest, str | None], Awaitable[web.StreamResponse]]
 """Takes a callback to the address of a tenant, or to one that tenants share (None)."""
+
+Other = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
+"""Takes a request and its path, still percent-encoded."""
 
 HEAD_TIMEOUT_S = 20.0
 """How long a new connection may take until its first request's head is there."""
@@ -27,10 +28,15 @@ _LINGER_S = 2.0
 
 
 class Server(web.Server):
-    """Serves `shared` (by path), `by_tenant` (by the path before the tenant's name) and `pages` (by path)."""
+    """Serves `shared` (by path), `by_tenant` (by the path before the tenant's name) and `pages` (by path); every other
+    path goes to `others`."""
 
     def __init__(
-        self, shared: Mapping[str, Receive], by_tenant: Mapping[str, Receive], pages: Mapping[str, Page]
+        self,
+        shared: Mapping[str, Receive],
+        by_tenant: Mapping[str, Receive],
+        pages: Mapping[str, Page],
+        others: Other,
     ) -> None:
         """Create it in the event loop."""
         super().__init__(
@@ -43,6 +49,7 @@ class Server(web.Server):
         self._shared = shared
         self._by_tenant = by_tenant
         self._pages = pages
+        self._others = others
         self._loop_ = asyncio.get_running_loop()
         self._silent: dict[asyncio.BaseProtocol, asyncio.TimerHandle] = {}
 
@@ -80,7 +87,7 @@ class Server(web.Server):
     async def _page(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         page = self._pages.get(path)
         if page is None:
-            raise ProblemError(problems.NOT_FOUND)
+            return await self._others(request, path)
         if request.method not in ("GET", "HEAD"):
             raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD"])
         return await page(request)

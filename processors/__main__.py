@@ -16,7 +16,7 @@ def main() -> int:
         SinkSettings,
     )
     parser.add_argument("part", choices=("worker", "sink"))
-    # Elsewhere it means to read the tenants file again. Neither of these reads it, and neither shall die of it.
+    # It means to read the tenants file again. The sink does not read it and shall not die of it, nor the worker too early.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Each part imports what it needs only when it is the one that runs: Faust and the ClickHouse client are large.
     if parser.parse_args().part == "worker":

@@ -1,20 +1,21 @@
-"""The Faust app of the worker: its id, its settings, its topics and its table."""
+"""The Faust app of the worker: its id, its settings, its topics and its tables."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import faust
 from faust.sensors import Monitor
 from faust.types import TP
+from rocksdict import Cache
 
-from processors.facts_table import FactsTable, facts_table
+from processors.facts_table import ADDRESSES, CACHE_BYTES, CONSENTS, MESSAGES, FactsTable, facts_table
 from processors.kafka_transport import FAUST_LOG, Transport
 from processors.ownership import Ownership, leave_at_once
 from processors.recovery import FactsTableManager
 from schemas.settings import WorkerSettings
-from schemas.topics import FAUST_APP
+from schemas.topics import FAUST_APP, RECEIPTS
 
 log = logging.getLogger(__name__)
 
@@ -89,25 +90,33 @@ class TrackApp(faust.App):
             leave_at_once("what was folded could not be delivered before the partitions moved away")
 
     def on_rebalance_end(self) -> None:
-        """The table is recovered: now the receipts."""
+        """The tables are recovered: now what is folded into them."""
         super().on_rebalance_end()
         self.add_future(self._begin(self.consumer_generation_id))
 
     async def _begin(self, generation: int) -> None:
         try:
-            receipts = await cast(Any, self.consumer).begin_receipts()
+            sources = await cast(Any, self.consumer).begin_sources()
         except Exception as error:
-            log.exception("receipts cannot be sought")
-            leave_at_once(f"receipts cannot be sought: {error!r}")
+            log.exception("the source partitions cannot be sought")
+            leave_at_once(f"the source partitions cannot be sought: {error!r}")
         if self.rebalancing or generation != self.consumer_generation_id:
             return
         self.ownership.generation = generation
-        partitions = ", ".join(str(tp.partition) for tp in sorted(receipts))
+        partitions = ", ".join(str(tp.partition) for tp in sorted(sources) if tp.topic == RECEIPTS.name)
         log.info("generation %d: takes receipts of partitions %s", generation, partitions or "none")
 
 
-def create_app(settings: WorkerSettings, ownership: Ownership) -> tuple[TrackApp, FactsTable]:
-    """The app and its table, not started. Call it in the running event loop."""
+class Tables(NamedTuple):
+    """The tables of the worker: facts of messages, of addresses, and of consents."""
+
+    messages: FactsTable
+    addresses: FactsTable
+    consents: FactsTable
+
+
+def create_app(settings: WorkerSettings, ownership: Ownership) -> tuple[TrackApp, Tables]:
+    """The app and its tables, not started. Call it in the running event loop."""
     brokers = ";".join(f"kafka://{server.strip()}" for server in settings.kafka.split(","))
     app = TrackApp(
         FAUST_APP,
@@ -136,5 +145,9 @@ def create_app(settings: WorkerSettings, ownership: Ownership) -> tuple[TrackApp
     app.bootstrap = settings.kafka
     app.ownership = ownership
     app.settle_timeout_s = settings.session_timeout_s / 2
-    table = facts_table(app, settings.worker_data, settings.state_days, settings.partitions)
-    return app, table
+    cache = Cache(CACHE_BYTES)
+    tables = (
+        facts_table(app, kind, settings.worker_data, settings.state_days, settings.partitions, cache)
+        for kind in (MESSAGES, ADDRESSES, CONSENTS)
+    )
+    return app, Tables(*tables)

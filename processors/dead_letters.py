@@ -13,7 +13,7 @@ from schemas.topics import MAX_RECORD_BYTES, message_key
 SCHEMA = "dead-letter/1"
 
 MALFORMED_LINE = "malformed_line"
-"""A line of a receipts record that is no envelope; its bytes are in `raw`, as base64."""
+"""A line of a record that is no envelope, or no address activity; its bytes are in `raw`, as base64."""
 INTERNAL_ERROR = "internal_error"
 """An error of Waybill's own that this one receipt provoked; `detail` names it."""
 TOO_LARGE = "too_large"
@@ -49,7 +49,7 @@ def dead_letter(
 ) -> tuple[bytes, bytes]:
     """Key and value of a record of `waybill-dead-letters`.
 
-    `stage` is the part that gave up ("track", "sink"), `failed_at` in ms since the epoch. Either the whole `envelope`
+    `stage` is the part that gave up ("track", "standing", "sink"), `failed_at` in ms since the epoch. Either the whole `envelope`
     goes in or, where there is none, the `raw` bytes as base64, and the `key` `tenant/message_id` where it is known.
     A body that would not fit into a record is left out and `detail` says so; it remains with its receipt, under the
     receipt's id.

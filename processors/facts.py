@@ -14,10 +14,11 @@ import orjson
 
 from processors.sketches import Sketch, identity_hash, sketch_add, sketch_join
 from schemas.events import Event
+from schemas.standing import SPARING_CAUSES
 from schemas.status import RANK, SUPPORTS, Outcome, Status
 
 SCHEMA = "message-facts/1"
-MAX_BYTES = 128 * 1024
+MAX_BYTES = 144 * 1024
 
 LIMITS = {"subject": 998, "text": 1600, "link": 1024, "diagnostic": 500, "error": 300}
 """Longest texts in the state, in characters; the events keep more. 998 is the longest line of a mail (RFC 5322),
@@ -28,6 +29,10 @@ NAME_LIMIT = 256
 OUT_OF_OFFICE = "soft_general"
 """Where Transient/General bounces are kept, apart from other soft ones: often an out-of-office reply, which means
 nothing once the message was delivered."""
+
+COUNTING_SOFT = "soft_counting"
+"""Where the latest soft bounce is kept that counts against the address, with the event that told it: not the sender's
+fault and not the message's."""
 
 _BOUNCE = ("subtype", "code", "cause", "diagnostic")
 _ERROR = ("error_code", "error", "reason", "diagnostic")
@@ -48,6 +53,9 @@ _DIAGNOSTICS: dict[str, tuple[str, ...]] = {
 
 _COUNTED = frozenset({Outcome.OPENED, Outcome.CLICKED, Outcome.SOFT_BOUNCED, OUT_OF_OFFICE})
 
+WHY = ("reason", "error_code", "error")
+"""What an application may say of why a message was not sent; it is told field by field, as what describes the message."""
+
 Description = list[Any]
 """[1 for the application's word and 0 for a provider's, time in ms or 0, value]: the greatest stands."""
 Diagnostics = list[Any]
@@ -58,10 +66,10 @@ class MessageFacts:
     """Facts of one message for one recipient. Times are ms since the epoch; `recipient` is empty for facts that
     cannot be attributed. Its collections are never changed in place, so that copies may share them.
 
-    `descriptors`: by name the word that stands (`recipient_as_given` is one of them). `times`: by outcome the first
-    and the last time; of facts without a time of their own only the first, when it was received. `sketches`: the
-    distinct opens, clicks and soft bounces. `latest`: by outcome the latest diagnostics. `filed_at` is fixed by the
-    first source record, whose revision is `filed_by`; `revision` is the greatest.
+    `descriptors`: by name the word that stands (`recipient_as_given` is one of them, and so is what the application says of
+    why, by `word_of_why`). `times`: by outcome the first and the last time; of facts without a time of their own only the
+    first, when it was received. `sketches`: the distinct opens, clicks and soft bounces. `latest`: by outcome the latest
+    diagnostics. `filed_at` is fixed by the first source record, whose revision is `filed_by`; `revision` is the greatest.
     """
 
     __slots__ = (
@@ -139,6 +147,11 @@ class MessageFacts:
                 "journal": (self.status, self.previous_status, self.changed_at, self.changed_by),
             }
         )
+
+
+def word_of_why(outcome: str, name: str) -> str:
+    """The name of an application's word for why an outcome came about; `name` is one of WHY."""
+    return f"{outcome}.{name}"
 
 
 def folds(event: Event) -> bool:
@@ -259,7 +272,6 @@ def _describe(new: MessageFacts, event: Event) -> None:
     event's words are the oldest, so that a repeat of it is no news."""
     source = 1 if event.provider == "app" else 0
     at = event.at if event.timed else 0
-    known = new.descriptors
     said = event.descriptors
     for name, value in (
         ("recipient_as_given", event.recipient_as_given),
@@ -275,9 +287,13 @@ def _describe(new: MessageFacts, event: Event) -> None:
         ("tracking", said.tracking),
     ):
         if value:
-            word = [source, at, value[: LIMITS.get(name, NAME_LIMIT)]]
-            if name not in known or word > known[name]:
-                known[name] = word
+            _keep_word(new, name, [source, at, value[: LIMITS.get(name, NAME_LIMIT)]])
+
+
+def _keep_word(new: MessageFacts, name: str, word: Description) -> None:
+    known = new.descriptors.get(name)
+    if known is None or word > known:
+        new.descriptors[name] = word
 
 
 def _take(new: MessageFacts, event: Event) -> None:
@@ -306,7 +322,14 @@ def _take(new: MessageFacts, event: Event) -> None:
             for name in _DIAGNOSTICS[kind]
             if isinstance(value := detail.get(name), str)
         }
-        _keep_latest(new, kind, [last, identity_hash(event.event_id), kept])
+        if event.provider == "app":
+            for name, value in kept.items():
+                _keep_word(new, word_of_why(kind, name), [1, at, value])
+            return
+        identity = identity_hash(event.event_id)
+        _keep_latest(new, kind, [last, identity, kept])
+        if event.outcome is Outcome.SOFT_BOUNCED and detail.get("cause") not in SPARING_CAUSES:
+            _keep_latest(new, COUNTING_SOFT, [last, identity, kept | {"event_id": event.event_id}])
 
 
 def _keep_latest(new: MessageFacts, kind: str, diagnostics: Diagnostics) -> None:

@@ -1,14 +1,16 @@
-"""The Faust table of facts: RocksDB below, changelog and recovery by Faust, written in batches.
+"""The Faust tables of facts: RocksDB below, changelog and recovery by Faust, written in batches.
 
-Faust's own table sends one changelog message for each item set, at 0.1 to 0.2 ms each. This one leaves the changelog to
-the worker's outputs, which write it in batches beside the public topics, and takes part in everything else: its
-partitions move with the receipts', and it is recovered from the changelog. See docs/decisions/0005-a-table-in-batches.md.
+Faust's own table sends one changelog message for each item set, at 0.1 to 0.2 ms each. These leave the changelog to
+the worker's outputs, which write it in batches beside the public topics, and take part in everything else: their
+partitions move with those of what is folded into them, and they are recovered from the changelog. See
+docs/decisions/0005-a-table-in-batches.md.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import faust
 from faust.stores import rocksdb
@@ -16,34 +18,92 @@ from faust.types import TP
 from rocksdict import AccessType, BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
 from yarl import URL
 
-from processors.facts import MessageFacts, join
+from processors import address_facts, consent, facts
+from processors.address_facts import AddressFacts
+from processors.consent import ConsentFacts
+from processors.facts import MessageFacts
 from processors.kafka_transport import FAUST_LOG
 from runtime.metrics import UNREADABLE_FACTS
-from schemas.topics import FACTS_CHANGELOG, FACTS_TABLE, STATE_GRACE_DAYS
+from schemas.topics import (
+    ADDRESS_CHANGELOG,
+    ADDRESS_TABLE,
+    CONSENTS_CHANGELOG,
+    CONSENTS_TABLE,
+    FACTS_CHANGELOG,
+    FACTS_TABLE,
+    STATE_GRACE_DAYS,
+    Topic,
+)
 
 log = logging.getLogger(__name__)
 
-LAYOUT = "facts-1"
-"""Folder of the stores below WAYBILL_WORKER_DATA. Rises with every change of the stored facts that older code could not
-read; a new folder is filled from the changelog."""
-
 CACHE_BYTES = 32 * 1024 * 1024
-WRITE_BUFFER_BYTES = 8 * 1024 * 1024
+"""For the blocks of all tables together: what is little used leaves its share to the others."""
 
 _DAY_S = 86_400
 _RECOVERY_BATCH = 1000
 
 
+class Facts(Protocol):
+    """What a table keeps of one key."""
+
+    def encode(self) -> bytes:
+        """The facts as they are stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What one table keeps, and how.
+
+    `layout` is the folder of its stores below WAYBILL_WORKER_DATA: it rises with every change of the stored facts that
+    older code could not read, and a new folder is filled from the changelog. `expires` says whether keys live only as
+    long as the state of a message. `decode` raises ValueError where facts cannot be read; `join` gives those of both.
+    """
+
+    name: str
+    changelog: Topic
+    layout: str
+    write_buffer_bytes: int
+    expires: bool
+    decode: Callable[[bytes], Any]
+    join: Callable[[Any, Any], Facts]
+
+
+MESSAGES = Kind(
+    FACTS_TABLE, FACTS_CHANGELOG, "facts-1", 8 * 1024 * 1024, True, MessageFacts.decode, facts.join
+)
+ADDRESSES = Kind(
+    ADDRESS_TABLE,
+    ADDRESS_CHANGELOG,
+    "addresses-1",
+    4 * 1024 * 1024,
+    False,
+    AddressFacts.decode,
+    address_facts.join,
+)
+CONSENTS = Kind(
+    CONSENTS_TABLE,
+    CONSENTS_CHANGELOG,
+    "consents-1",
+    1 * 1024 * 1024,
+    False,
+    ConsentFacts.decode,
+    consent.join,
+)
+
+
 class FactsStore(rocksdb.Store):
-    """One RocksDB for each partition, with bounded memory and a time to live."""
+    """One RocksDB for each partition, with bounded memory and, where facts expire, a time to live."""
 
     logger = FAUST_LOG
 
-    def __init__(self, url: URL, app: Any, table: Any, *, folder: Path, ttl_s: int, **options: Any) -> None:
-        self._folder = folder / LAYOUT
-        self._ttl_s = ttl_s
-        # One cache for all partitions: what moves away leaves its share to the others.
-        self._cache = Cache(CACHE_BYTES)
+    def __init__(self, url: URL, app: Any, table: "FactsTable", **options: Any) -> None:
+        kind = table.kind
+        self._folder = table.folder / kind.layout
+        self._write_buffer_bytes = kind.write_buffer_bytes
+        ttl_s = (table.state_days + STATE_GRACE_DAYS) * _DAY_S
+        self._access = AccessType.with_ttl(ttl_s) if kind.expires else AccessType.read_write()
+        self._cache = table.cache
         super().__init__(url, app, table, driver="rocksdict", **options)
 
     @property
@@ -54,11 +114,11 @@ class FactsStore(rocksdb.Store):
     def _open_for_partition(self, partition: int) -> Rdict:
         options = Options(raw_mode=True)
         options.create_if_missing(True)
-        options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+        options.set_write_buffer_size(self._write_buffer_bytes)
         options.set_max_write_buffer_number(2)
         options.set_max_open_files(256)
         options.set_keep_log_file_num(2)
-        options.set_max_total_wal_size(4 * WRITE_BUFFER_BYTES)
+        options.set_max_total_wal_size(4 * self._write_buffer_bytes)
         blocks = BlockBasedOptions()
         blocks.set_block_cache(self._cache)
         # Index and filter blocks count against the cache too, or they would grow with the number of keys.
@@ -66,7 +126,7 @@ class FactsStore(rocksdb.Store):
         blocks.set_pin_l0_filter_and_index_blocks_in_cache(True)
         blocks.set_bloom_filter(10, block_based=False)
         options.set_block_based_table_factory(blocks)
-        db = Rdict(str(self.partition_path(partition)), options, access_type=AccessType.with_ttl(self._ttl_s))
+        db = Rdict(str(self.partition_path(partition)), options, access_type=self._access)
         db.set_read_options(ReadOptions())
         return db
 
@@ -95,7 +155,7 @@ class FactsStore(rocksdb.Store):
 
 
 class FactsTable(faust.Table[bytes, bytes]):
-    """The facts of each (tenant, message, recipient), encoded, by status key and partition.
+    """The facts of each key of one kind, encoded, by key and partition.
 
     Not for `table[key]`: facts are read and written by partition, many at a time, and whoever writes them also writes
     the changelog.
@@ -104,16 +164,16 @@ class FactsTable(faust.Table[bytes, bytes]):
     logger = FAUST_LOG
 
     data: Any
+    kind: Kind
     folder: Path
     state_days: int
+    cache: Cache
 
     def _new_store(self) -> FactsStore:
         return FactsStore(
             URL("rocksdb://"),
             self.app,
             self,
-            folder=self.folder,
-            ttl_s=(self.state_days + STATE_GRACE_DAYS) * _DAY_S,
             table_name=self.name,
             key_type=self.key_type,
             key_serializer=self.key_serializer,
@@ -137,7 +197,7 @@ class FactsTable(faust.Table[bytes, bytes]):
 
     def changelog_delivered(self, partition: int, offset: int) -> None:
         """The changelog up to that offset is delivered: a recovery may start there."""
-        self.data.set_persisted_offset(TP(FACTS_CHANGELOG.name, partition), offset)
+        self.data.set_persisted_offset(TP(self.kind.changelog.name, partition), offset)
 
     def apply_changelog(
         self, partition: int, entries: Iterable[tuple[bytes, bytes | None]], last_offset: int
@@ -151,7 +211,7 @@ class FactsTable(faust.Table[bytes, bytes]):
         for key, value in entries:
             if value is not None:
                 by_key.setdefault(key, []).append(value)
-        joiner = Joiner()
+        joiner = Joiner(self.kind)
         stored = self.read(partition, list(by_key))
         pairs = zip(by_key.items(), stored, strict=True)
         self.write(partition, {key: joiner.join(key, known, values) for (key, values), known in pairs})
@@ -171,7 +231,8 @@ class FactsTable(faust.Table[bytes, bytes]):
 class Joiner:
     """Joins encoded facts, and counts those that cannot be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
         self.unreadable: list[str] = []
 
     def join(self, key: bytes, stored: bytes | None, entries: Sequence[bytes]) -> bytes:
@@ -182,15 +243,15 @@ class Joiner:
         """
         if stored is None and len(entries) == 1:
             return entries[0]
-        facts: MessageFacts | None = None
+        found: Facts | None = None
         for value in entries if stored is None else (stored, *entries):
             try:
-                known = MessageFacts.decode(value)
+                known = self._kind.decode(value)
             except ValueError as fault:
                 self.unreadable.append(f"{key.decode(errors='replace')}: {fault}")
                 continue
-            facts = known if facts is None else join(facts, known)
-        return entries[-1] if facts is None else facts.encode()
+            found = known if found is None else self._kind.join(found, known)
+        return entries[-1] if found is None else found.encode()
 
     def tell(self) -> None:
         """Counts and logs what could not be read."""
@@ -201,16 +262,20 @@ class Joiner:
             )
 
 
-def facts_table(app: faust.App, folder: Path, state_days: int, partitions: int) -> FactsTable:
-    """The table of the worker, declared in `app`, with its stores below `folder`."""
+def facts_table(
+    app: faust.App, kind: Kind, folder: Path, state_days: int, partitions: int, cache: Cache
+) -> FactsTable:
+    """A table of the worker, declared in `app`, with its stores below `folder`."""
     table = FactsTable(
         app,
-        name=FACTS_TABLE,
+        name=kind.name,
         key_type=bytes,
         value_type=bytes,
         partitions=partitions,
         recovery_buffer_size=_RECOVERY_BATCH,
     )
+    table.kind = kind
+    table.cache = cache
     table.folder = folder
     table.state_days = state_days
     app.tables.add(table)

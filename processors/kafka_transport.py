@@ -11,10 +11,13 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from processors.ownership import now_s
-from schemas.topics import RECEIPTS
+from schemas.topics import ADDRESS_ACTIVITY, RECEIPTS
 
 FAUST_LOG = logging.getLogger("faust")
 """Where Faust's services log, those that are subclassed here as well."""
+
+SOURCES = frozenset({RECEIPTS.name, ADDRESS_ACTIVITY.name})
+"""Topics that agents take records of; the other ones that are consumed are changelogs."""
 
 FETCH_WAIT_MS = 100
 FETCH_BYTES = 256 * 1024
@@ -102,7 +105,7 @@ class Consumer(driver.Consumer):
 
     Faust resumes the source partitions before it seeks them to what was committed, empties the agent's queue after
     that, and does not seek at all where nothing was committed: records that come in between are passed over. Here the
-    receipts stay paused until Faust is through with a rebalance, then are sought and resumed (`begin_receipts`).
+    sources stay paused until Faust is through with a rebalance, then are sought and resumed (`begin_sources`).
 
     Its acknowledgements are the worker's, of which there is one number a partition (`acknowledge`). Faust's list of
     offsets would commit past a single missing one, and take a jump in the offsets, and the record after it, for
@@ -115,6 +118,7 @@ class Consumer(driver.Consumer):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._acknowledged: dict[TP, int] = {}
+        self._fetching = asyncio.Lock()
         super().__init__(*args, **options)
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -127,17 +131,24 @@ class Consumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
-        """Resumes the changelog's partitions; the receipts have to wait."""
-        super().resume_partitions({tp for tp in tps if tp.topic != RECEIPTS.name})
+        """Resumes the changelogs' partitions; the sources have to wait."""
+        super().resume_partitions({tp for tp in tps if tp.topic not in SOURCES})
 
-    async def begin_receipts(self) -> dict[TP, int | None]:
-        """Starts to take receipts where the last owner left off: by partition what is next, None for the first."""
-        receipts = {tp for tp in self.assignment() if tp.topic == RECEIPTS.name}
-        committed = await self._thread.seek_to_next(receipts)
-        self._committed_offset.update(committed)
-        self._acknowledged = {}
-        super().resume_partitions(receipts)
-        return committed
+    async def begin_sources(self) -> dict[TP, int | None]:
+        """Starts to take records where the last owner left off: by partition what is next, None for the first."""
+        async with self._fetching:
+            sources = {tp for tp in self.assignment() if tp.topic in SOURCES}
+            committed = await self._thread.seek_to_next(sources)
+            self._committed_offset.update(committed)
+            self._acknowledged = {}
+            super().resume_partitions(sources)
+            return committed
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        # Faust hands over the set that it goes on changing, and aiokafka takes an empty one for all partitions: when the
+        # changelogs were paused while a fetch waited, it brought the first records of the sources, which were dropped.
+        async with self._fetching:
+            return await self._thread.getmany(active_partitions and set(active_partitions), timeout)
 
     async def seek_back(self, tp: TP, offset: int) -> None:
         """Goes on reading a partition at that offset."""

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,6 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from processors.ownership import Ownership, leave_at_once
-from processors.tracking import Entry
 from runtime.kafka import open_producer
 from runtime.metrics import FLUSH_SECONDS, RECORDS_IN_FLIGHT
 
@@ -27,6 +26,9 @@ log = logging.getLogger(__name__)
 
 BATCH_BYTES = 1024 * 1024
 """Size at which a batch is closed and another one begun; one larger record makes a batch of its own."""
+
+RECORD_BYTES = 256 * 1024
+"""Size of a record of lines, so that what reads them gets on in steps."""
 
 FLIGHT_BYTES = 8 * 1024 * 1024
 FLIGHT_RECORDS = 512
@@ -48,6 +50,7 @@ class Flight:
     """Batches by topic and partition, and what to call when all of them are delivered."""
 
     batches: dict[TopicPartition, list[BatchBuilder]] = field(default_factory=dict)
+    lines: dict[TopicPartition, list[bytes]] = field(default_factory=dict)
     records: list[Any] = field(default_factory=list)
     size: int = 0
 
@@ -81,7 +84,7 @@ class Outputs:
             await asyncio.gather(self._flusher, return_exceptions=True)
             await self._producer.stop()
 
-    def add(self, topic: str, partition: int, entries: Collection[Entry]) -> None:
+    def add(self, topic: str, partition: int, entries: Collection[tuple[bytes | None, bytes]]) -> None:
         """Puts records into the next flight. Waits for nothing: call room() before, commit() after."""
         if not entries:
             return
@@ -91,10 +94,17 @@ class Outputs:
             batches = flight.batches[topic, partition] = [self._producer.create_batch()]
         timestamp = int(time.time() * 1000)
         for key, value in entries:
-            flight.size += len(key) + len(value)
+            flight.size += len(key or b"") + len(value)
             if batches[-1].append(key=key, value=value, timestamp=timestamp) is None:
                 batches.append(self._producer.create_batch())
                 batches[-1].append(key=key, value=value, timestamp=timestamp)
+
+    def add_lines(self, topic: str, partition: int, lines: Collection[bytes]) -> None:
+        """Puts lines into the next flight. Those of a whole flight go as few records, since whoever reads them pays for
+        records more than for lines."""
+        flight = self._open
+        flight.lines.setdefault((topic, partition), []).extend(lines)
+        flight.size += sum(map(len, lines))
 
     def commit(self, record: Any) -> None:
         """Ends what belongs to a source record: `record` is handed to on_delivered after all of it is delivered."""
@@ -130,6 +140,7 @@ class Outputs:
                 self._wanted.clear()
                 self._crowded.clear()
                 flight = self._under_way = self._open
+                self._close_records(flight)
                 self._open = Flight()
                 async with self._changed:
                     self._changed.notify_all()
@@ -146,6 +157,11 @@ class Outputs:
         except Exception:
             log.exception("outputs failed")
             leave_at_once("an unforeseen error while writing outputs")
+
+    def _close_records(self, flight: Flight) -> None:
+        for (topic, partition), lines in flight.lines.items():
+            self.add(topic, partition, [(None, value) for value in joined_lines(lines)])
+        flight.lines.clear()
 
     async def _deliver(self, flight: Flight) -> Delivered:
         """Sends a flight until all of it is delivered, however long that takes."""
@@ -180,6 +196,20 @@ class Outputs:
             log.warning("%s[%d] did not take a batch, sending again: %r", topic, partition, error)
             return None
         return offset
+
+
+def joined_lines(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """The values of records of at most RECORD_BYTES, a longer line alone in one."""
+    waiting: list[bytes] = []
+    size = 0
+    for line in lines:
+        if waiting and size + len(line) > RECORD_BYTES:
+            yield b"\n".join(waiting)
+            waiting, size = [], 0
+        waiting.append(line)
+        size += len(line) + 1
+    if waiting:
+        yield b"\n".join(waiting)
 
 
 def _guard(producer: AIOKafkaProducer, ownership: Ownership) -> None:

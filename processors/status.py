@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from processors.facts import OUT_OF_OFFICE, MessageFacts
+from processors.facts import OUT_OF_OFFICE, WHY, MessageFacts, word_of_why
 from processors.machine_opens import machines
 from processors.sketches import overflowed, sketch_count
 from schemas.addresses import domain_of
@@ -30,6 +30,11 @@ _IMPLY_DELIVERY = (
 def status_of(facts: MessageFacts) -> Status:
     """The highest status that a fact supports."""
     return _STATUSES[max(_RANKS[outcome] for outcome in facts.times)]
+
+
+def has_arrived(facts: MessageFacts) -> bool:
+    """Whether a fact tells of a delivery or implies one."""
+    return any(outcome in facts.times for outcome in _IMPLY_DELIVERY)
 
 
 class Engagement:
@@ -66,7 +71,7 @@ class View:
         self.status = status_of(facts)
         self.opens = Engagement(facts, Outcome.OPENED)
         self.clicks = Engagement(facts, Outcome.CLICKED)
-        self.arrived = arrived = any(outcome in times for outcome in _IMPLY_DELIVERY)
+        self.arrived = arrived = has_arrived(facts)
         self.soft_bounces = sketch_count(facts.sketches.get(Outcome.SOFT_BOUNCED))
         if not arrived:
             self.soft_bounces += sketch_count(facts.sketches.get(OUT_OF_OFFICE))
@@ -119,8 +124,7 @@ def published(facts: MessageFacts) -> bytes:
     view = View(facts)
     status, opens, clicks, times = view.status, view.opens, view.clicks, facts.times
     said = {name: word[2] for name, word in facts.descriptors.items()}
-    error = facts.latest.get(status)
-    why: dict[str, Any] = error[2] if error and status in _BY_STATUS_ALONE else {}
+    why = _why(facts, status)
     opened, clicked = times.get(Outcome.OPENED), times.get(Outcome.CLICKED)
     sent = facts.sent_at if facts.sent_at is not None else _first(facts, Outcome.SENT)
     return orjson.dumps(
@@ -182,6 +186,18 @@ def published(facts: MessageFacts) -> bytes:
             "reached": view.reached,
         }
     )
+
+
+def _why(facts: MessageFacts, status: Status) -> dict[str, Any]:
+    """Why the message ended like that: the application's words, else those of the provider's latest report."""
+    if status not in _BY_STATUS_ALONE:
+        return {}
+    latest = facts.latest.get(status)
+    why: dict[str, Any] = dict(latest[2]) if latest else {}
+    for name in WHY:
+        if word := facts.descriptors.get(word_of_why(status, name)):
+            why[name] = word[2]
+    return why
 
 
 def _first(facts: MessageFacts, outcome: Outcome) -> int | None:

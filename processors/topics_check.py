@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from aiokafka.errors import KafkaError
 
 from runtime.kafka import open_admin
-from schemas.topics import DEAD_LETTERS, EVENTS, FACTS_CHANGELOG, MESSAGE_STATUS, RECEIPTS
+from schemas.topics import TOPICS
 
 log = logging.getLogger(__name__)
-
-NEEDED = (RECEIPTS, EVENTS, MESSAGE_STATUS, DEAD_LETTERS, FACTS_CHANGELOG)
 
 _RETRY_S = 1.0
 _TELL_EVERY = 10
@@ -26,7 +24,7 @@ async def partitions_of_topics(bootstrap: str) -> dict[str, int]:
         admin = open_admin(bootstrap, "waybill-worker-check")
         try:
             await admin.start()
-            described = await admin.describe_topics([topic.name for topic in NEEDED])
+            described = await admin.describe_topics([topic.name for topic in TOPICS])
         except (KafkaError, OSError) as error:
             if attempt % _TELL_EVERY == 0:
                 log.warning("waiting for Kafka at %s: %s", bootstrap, error)
@@ -41,7 +39,7 @@ async def partitions_of_topics(bootstrap: str) -> dict[str, int]:
 
 def fault_of_topics(found: Mapping[str, int], partitions: int) -> str | None:
     """What is wrong with the topics, in a sentence that says what to do; None where all is well."""
-    if missing := [topic.name for topic in NEEDED if topic.name not in found]:
+    if missing := [topic.name for topic in TOPICS if topic.name not in found]:
         return f"missing in Kafka: {', '.join(missing)}; create the topics first: python -m deploy prepare"
     if wrong := [f"{name} has {count}" for name, count in found.items() if count != partitions]:
         return (

@@ -7,16 +7,20 @@ others go on.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from processors.activity import activity_of, verdict_of
 from processors.dead_letters import INTERNAL_ERROR, MALFORMED_LINE, TOO_LARGE, Place, dead_letter
 from processors.facts import MessageFacts, fold, folds
-from processors.providers import Incomprehensible, adapt
+from processors.providers import Incomprehensible
+from processors.providers import read as read_receipt
 from processors.status import published
+from schemas.activity import Activity
 from schemas.envelope import Envelope, EnvelopeFault, parse_line
 from schemas.events import Event
-from schemas.topics import MAX_RECORD_BYTES, key_part, message_key
+from schemas.partition import partition_of
+from schemas.topics import MAX_RECORD_BYTES, address_key, customer_key, key_part, message_key
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +32,25 @@ _LARGEST_VALUE = MAX_RECORD_BYTES - 64 * 1024
 Entry = tuple[bytes, bytes]
 """Key and value of a record to be written."""
 
+Records = Sequence[tuple[int, bytes]]
+"""Offsets and values of records that follow each other in a partition."""
+
 ReadFacts = Callable[[Sequence[bytes]], Sequence[bytes | None]]
 """Gives the stored facts of keys, None where there are none yet."""
 
 
 @dataclass(slots=True)
 class Written:
-    """What is to be written for some records of receipts: of each key its facts and its status once, as they are after."""
+    """What is to be written for some records of receipts: of each key its facts and its status once, as they are after.
+
+    `activity` is by partition of the addresses.
+    """
 
     facts: dict[bytes, bytes] = field(default_factory=dict)
     events: list[Entry] = field(default_factory=list)
     statuses: list[Entry] = field(default_factory=list)
+    activity: dict[int, list[bytes]] = field(default_factory=dict)
+    customers: list[Entry] = field(default_factory=list)
     dead_letters: list[Entry] = field(default_factory=list)
     envelopes: int = 0
     late: int = 0
@@ -48,14 +60,17 @@ class Written:
 
 @dataclass(slots=True)
 class _Understood:
-    """An envelope with its events; `folded` are those that change facts, with the keys of these."""
+    """An envelope with its events; `folded` are those that change facts, with the keys of these. `activity` is what it
+    tells of addresses by itself, with their partitions; `customers` are ready to be written."""
 
     place: Place
     envelope: Envelope
-    events: list[Entry]
-    outcomes: list[str]
-    folded: list[tuple[bytes, Event]]
-    late: int
+    events: list[Entry] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
+    folded: list[tuple[bytes, Event]] = field(default_factory=list)
+    late: int = 0
+    activity: list[tuple[int, bytes]] = field(default_factory=list)
+    customers: list[Entry] = field(default_factory=list)
 
 
 class TooLargeError(ValueError):
@@ -68,11 +83,13 @@ def revision_of(epoch: int, offset: int) -> int:
 
 
 class Tracker:
-    """Tracks what became of messages. `state_days` is the age from which an event counts as late."""
+    """Tracks what became of messages. `state_days` is the age from which an event counts as late, `partitions` how many
+    each topic has."""
 
-    def __init__(self, epoch: int, state_days: int) -> None:
+    def __init__(self, epoch: int, state_days: int, partitions: int) -> None:
         self._epoch = epoch
         self._state_ms = state_days * DAY_MS
+        self._partitions = partitions
 
     def track(
         self, value: bytes, *, topic: str, partition: int, offset: int, now: int, read: ReadFacts
@@ -82,17 +99,14 @@ class Tracker:
 
     def track_many(
         self,
-        records: Iterable[tuple[int, bytes]],
+        records: Records,
         *,
         topic: str,
         partition: int,
         now: int,
         read: ReadFacts,
     ) -> Written:
-        """Everything to be written for records of receipts, offset and value, that follow each other in a partition.
-
-        `now` in ms is when their dead letters failed.
-        """
+        """Everything to be written for records of receipts. `now` in ms is when their dead letters failed."""
         written = Written()
         understood: list[_Understood] = []
         for offset, value in records:
@@ -123,28 +137,41 @@ class Tracker:
             understood.append(adapted)
 
     def _adapt(self, place: Place, envelope: Envelope) -> _Understood | Incomprehensible:
-        adapted = adapt(envelope)
-        if isinstance(adapted, Incomprehensible):
-            return adapted
-        understood = _Understood(place, envelope, [], [], [], 0)
-        for event in adapted:
-            late = event.sent_at is not None and event.received_at - event.sent_at > self._state_ms
+        told = read_receipt(envelope)
+        if isinstance(told, Incomprehensible):
+            return told
+        understood = _Understood(place, envelope)
+        activity = list(told.activity)
+        for event in told.events:
+            activity += activity_of(event, told.key)
+            began = event.at if event.sent_at is None else event.sent_at
+            late = event.received_at - began > self._state_ms
             if late:
                 understood.late += 1
                 event = replace(event, late=True)
             message = message_key(event.tenant, event.message_id)
-            understood.events.append((message.encode(), _fitting(event.to_json())))
+            understood.events.append((message.encode(), fitting(event.to_json())))
             understood.outcomes.append(event.outcome)
             if not late and folds(event):
                 key = f"{message}/{key_part(event.recipient or '')}"
                 understood.folded.append((key.encode(), event))
+        understood.activity = [self._placed(one) for one in activity]
+        revision = revision_of(self._epoch, place.offset)
+        for customer in told.customers:
+            key = customer_key(customer.tenant, customer.customer)
+            understood.customers.append((key.encode(), fitting(customer.to_json(revision))))
         return understood
+
+    def _placed(self, activity: Activity) -> tuple[int, bytes]:
+        """The partition of the address, and the line to be written to it."""
+        key = address_key(activity.tenant, activity.channel, activity.address)
+        return partition_of(key, self._partitions), fitting(activity.to_line())
 
     def _fold(self, written: Written, understood: list[_Understood], now: int, read: ReadFacts) -> None:
         keys = list(dict.fromkeys(key for one in understood for key, _ in one.folded))
         stored = dict(zip(keys, read(keys), strict=True)) if keys else {}
         facts: dict[bytes, MessageFacts] = {}
-        touched_by: dict[bytes, list[_Understood]] = {}
+        touched_by: dict[bytes, list[tuple[_Understood, Event]]] = {}
         for one in understood:
             try:
                 touched = _fold_one(one, facts, stored, revision_of(self._epoch, one.place.offset))
@@ -152,20 +179,27 @@ class Tracker:
                 _fail(written, error, one.envelope, one.place, now)
                 continue
             facts.update(touched)
-            for key in touched:
-                touched_by.setdefault(key, []).append(one)
+            for key, event in one.folded:
+                touched_by.setdefault(key, []).append((one, event))
+            for partition, line in one.activity:
+                written.activity.setdefault(partition, []).append(line)
             written.events += one.events
+            written.customers += one.customers
             written.outcomes.update(one.outcomes)
             written.late += one.late
         for key, known in facts.items():
             try:
-                encoded, status = _fitting(known.encode()), _fitting(published(known))
+                encoded, status = fitting(known.encode()), fitting(published(known))
+                verdict = verdict_of(known, (event for _, event in touched_by[key]))
+                placed = self._placed(verdict) if verdict else None
             except Exception as error:
-                for one in touched_by[key]:
+                for one in {one.place: one for one, _ in touched_by[key]}.values():
                     _fail(written, error, one.envelope, one.place, now)
             else:
                 written.facts[key] = encoded
                 written.statuses.append((key, status))
+                if placed:
+                    written.activity.setdefault(placed[0], []).append(placed[1])
 
 
 def _fold_one(
@@ -182,7 +216,8 @@ def _fold_one(
     return touched
 
 
-def _fitting(value: bytes) -> bytes:
+def fitting(value: bytes) -> bytes:
+    """The value, where a record can take it. Raises TooLargeError."""
     if len(value) > _LARGEST_VALUE:
         raise TooLargeError(f"{len(value)} bytes do not fit into a record")
     return value

@@ -6,15 +6,15 @@ something to do, the process leaves, and the supervisor starts it anew.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from faust.types import TP
 
-from processors.agents import TrackAgent
+from processors.agents import RecordAgent
 from processors.app import TrackApp
 from processors.ownership import leave_at_once, now_s
 from runtime.metrics import WORKER_LAG
-from schemas.topics import RECEIPTS
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +25,10 @@ STUCK_AFTER_S = 60.0
 class Watchdog:
     """Looks at the lag of every partition and at the progress made since."""
 
-    def __init__(self, app: TrackApp, track: TrackAgent) -> None:
+    def __init__(self, app: TrackApp, agents: Sequence[RecordAgent]) -> None:
         self._app = app
-        self._track = track
-        self._lag: dict[int, int] = {}
+        self._agents = {agent.source.name: agent for agent in agents}
+        self._lag: dict[TP, int] = {}
         self._seen: Any = None
         self._progress_at = now_s()
 
@@ -36,7 +36,10 @@ class Watchdog:
         """Whether partitions are assigned and recovered, and how far behind they are, in records."""
         app = self._app
         able = app.ownership.generation is not None and not app.rebalancing
-        return able, {"lag": {str(partition): lag for partition, lag in sorted(self._lag.items())}}
+        lag: dict[str, dict[str, int]] = {}
+        for tp, records in sorted(self._lag.items()):
+            lag.setdefault(tp.topic, {})[str(tp.partition)] = records
+        return able, {"lag": lag}
 
     async def watch(self) -> None:
         """Looks for ever."""
@@ -54,23 +57,25 @@ class Watchdog:
         if not able:
             return
         consumer = self._app.consumer
-        owned = [tp for tp in consumer.assignment() if tp.topic == RECEIPTS.name]
+        owned = [tp for tp in consumer.assignment() if tp.topic in self._agents]
         ends = await consumer.highwaters(*owned) if owned else {}
-        lag = {tp.partition: end - self._position(tp) for tp, end in ends.items()}
-        for partition in self._lag.keys() - lag.keys():
-            WORKER_LAG.remove(str(partition))
-        for partition, records in lag.items():
-            WORKER_LAG.labels(str(partition)).set(records)
+        lag = {}
+        for found, end in ends.items():
+            tp = TP(found.topic, found.partition)
+            lag[tp] = end - self._position(tp)
+        for tp in self._lag.keys() - lag.keys():
+            WORKER_LAG.remove(tp.topic, str(tp.partition))
+        for tp, records in lag.items():
+            WORKER_LAG.labels(tp.topic, str(tp.partition)).set(records)
         self._lag = lag
 
-    def _position(self, tp: Any) -> int:
-        tp = TP(tp.topic, tp.partition)
-        return self._track.acknowledged.get(tp) or self._app.committed(tp)
+    def _position(self, tp: TP) -> int:
+        return self._agents[tp.topic].acknowledged.get(tp) or self._app.committed(tp)
 
     def _judge(self) -> None:
         app = self._app
         seen = (
-            dict(self._track.acknowledged),
+            [dict(agent.acknowledged) for agent in self._agents.values()],
             app.recovery_remaining(),
             app.ownership.generation,
         )

@@ -9,8 +9,9 @@ from typing import IO, Any
 
 from aiohttp import web
 
-from processors.agents import TrackAgent, declare_track_agent
+from processors.agents import Deliveries, RecordAgent, StandingAgent, TrackAgent, declare_agent
 from processors.app import create_app
+from processors.keeping import Keeper
 from processors.outputs import Outputs
 from processors.ownership import Ownership
 from processors.topics_check import fault_of_topics, partitions_of_topics
@@ -19,7 +20,9 @@ from processors.watchdog import Watchdog
 from runtime.cli import read_settings
 from runtime.http import add_operations, start_site, stop_on_signals
 from runtime.logs import set_up_logging
+from runtime.tenants_file import TenantsFile, open_tenants
 from schemas.settings import WorkerSettings
+from schemas.tenants import Tenant
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,7 @@ def run_worker() -> int:
     """Runs the worker until SIGINT or SIGTERM, and ends the process; returns a status where it cannot begin."""
     settings = read_settings(WorkerSettings)
     set_up_logging(settings.log_level)
+    tenants = open_tenants(settings.tenants)
     for name in ("faust", "mode"):
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
@@ -44,7 +48,7 @@ def run_worker() -> int:
     with lock:
         status = 1
         try:
-            status = asyncio.run(Worker(settings).run())
+            status = asyncio.run(Worker(settings, tenants).run())
         except Exception:
             log.exception("the worker failed")
         finally:
@@ -64,14 +68,16 @@ def _lock_folder(folder: Path) -> IO[str]:
 class Worker:
     """One worker: the Faust app with its outputs, from start to end."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, tenants: TenantsFile) -> None:
         self.settings = settings
+        self.tenants = tenants
         self.stop = asyncio.Event()
         self.watchdog: Watchdog | None = None
 
     async def run(self) -> int:
         """Waits for Kafka, works until told to stop, and stops; the exit status."""
         stop_on_signals(self.stop)
+        self.tenants.reload_on_sighup()
         settings = self.settings
         application = web.Application()
         add_operations(application, self._ready)
@@ -92,12 +98,20 @@ class Worker:
     async def _work(self) -> int:
         settings = self.settings
         ownership = Ownership(settings.session_timeout_s)
-        app, table = create_app(settings, ownership)
-        track = TrackAgent(app, table, Tracker(settings.epoch, settings.state_days))
-        outputs = track.outputs = Outputs(settings.kafka, ownership, track.delivered)
+        app, tables = create_app(settings, ownership)
+        deliveries = Deliveries(app, tables)
+        outputs = Outputs(settings.kafka, ownership, deliveries.delivered)
         app.settle = outputs.settled
-        declare_track_agent(app, track)
-        self.watchdog = Watchdog(app, track)
+        tracker = Tracker(settings.epoch, settings.state_days, settings.partitions)
+        keeper = Keeper(settings.epoch, self._soft_bounce_limit)
+        agents: list[RecordAgent] = [
+            TrackAgent(app, outputs, tables.messages, tracker),
+            StandingAgent(app, outputs, tables.addresses, tables.consents, keeper),
+        ]
+        for agent in agents:
+            declare_agent(app, agent)
+            deliveries.agents[agent.source.name] = agent
+        self.watchdog = Watchdog(app, agents)
         await outputs.start()
         app.finalize()
         working = asyncio.create_task(self._run_app(app), name="app")
@@ -113,6 +127,13 @@ class Worker:
         stopping.cancel()
         await asyncio.gather(working, watching, stopping, return_exceptions=True)
         return 1 if crashed else 0
+
+    def _soft_bounce_limit(self, tenant: str) -> int:
+        """That of the tenants file in force; the default for a tenant that is no longer there."""
+        tenants = self.tenants.current
+        return (
+            tenants[tenant].soft_bounce_limit if tenant in tenants else Tenant(name=tenant).soft_bounce_limit
+        )
 
     async def _run_app(self, app: Any) -> None:
         await app.start()

@@ -7,12 +7,20 @@ from typing import Any
 
 from aiohttp import web
 
+from query.bodies import MAX_BODY_BYTES
 from query.context import CONTEXT, Context
+from query.limits import read_limits
+from query.routes.addresses import get_address, get_addresses, get_diagnosis
+from query.routes.consents import get_consent_log, get_consents
+from query.routes.customers import get_customer, get_customer_diagnosis, get_customer_messages
 from query.routes.dead_letters import get_dead_letters
 from query.routes.message import get_message
 from query.routes.messages import get_messages
 from query.routes.rates import get_rates
+from query.routes.sendability import post_sendability
 from query.routes.statuses import get_statuses
+from query.routes.tenants import get_tenants, post_release
+from query.sending import SENDING, Sending
 from runtime import metrics
 from runtime.clickhouse import ClickHouseAway, ClickHouseRefused
 from runtime.http import add_operations, problem_of, problems_middleware
@@ -26,9 +34,15 @@ RETRY_AFTER_S = 2
 
 
 def make_app(context: Context) -> web.Application:
-    """The application; it closes what the context holds open."""
-    app = web.Application(middlewares=[problems_middleware, _measured, _store_errors])
+    """The application; it closes what the context holds open. Raises LimitsFault where a file of limits is faulty."""
+    app = web.Application(
+        middlewares=[problems_middleware, _measured, _store_errors], client_max_size=MAX_BODY_BYTES
+    )
     app[CONTEXT] = context
+    settings = context.settings
+    sending = app[SENDING] = Sending(
+        settings.kafka, context.rows, read_limits(settings.limits), settings.sendability_stale_s
+    )
 
     async def ready() -> tuple[bool, dict[str, Any]]:
         reachable = await _store_is_ready(context)
@@ -37,10 +51,15 @@ def make_app(context: Context) -> web.Application:
             "clickhouse": reachable,
             "behind_records": None if behind is None else sum(behind.values()),
             "behind": behind,
+            "sendability": sending.document(),
         }
         return reachable, told
 
+    async def start(_: web.Application) -> None:
+        sending.start()
+
     async def close(_: web.Application) -> None:
+        await sending.close()
         await context.lag.close()
         await context.store.close()
 
@@ -48,9 +67,22 @@ def make_app(context: Context) -> web.Application:
     app.router.add_get("/v1/messages", get_messages)
     # An id is whatever the provider or the application chose, so it may have slashes in it.
     app.router.add_get("/v1/messages/{message_id:.+}", get_message)
+    app.router.add_get("/v1/addresses", get_addresses)
+    # So may an address be; one that ends in /diagnosis is none.
+    app.router.add_get("/v1/addresses/{address:.+}/diagnosis", get_diagnosis)
+    app.router.add_get("/v1/addresses/{address:.+}", get_address)
+    app.router.add_get("/v1/consents", get_consents)
+    app.router.add_get("/v1/consents/log", get_consent_log)
+    app.router.add_get("/v1/customers/{customer}", get_customer)
+    app.router.add_get("/v1/customers/{customer}/messages", get_customer_messages)
+    app.router.add_get("/v1/customers/{customer}/diagnosis", get_customer_diagnosis)
     app.router.add_get("/v1/statuses", get_statuses)
     app.router.add_get("/v1/rates", get_rates)
     app.router.add_get("/v1/dead-letters", get_dead_letters)
+    app.router.add_post("/v1/sendability", post_sendability)
+    app.router.add_get("/v1/tenants", get_tenants)
+    app.router.add_post("/v1/tenants/{tenant}/release", post_release)
+    app.on_startup.append(start)
     app.on_cleanup.append(close)
     return app
 

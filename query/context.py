@@ -6,11 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
-from query.auth import authenticate
 from query.filters import OF_OPERATOR
 from query.lag import Lag
 from query.parameters import Parameter, read_parameters, refused
 from runtime.clickhouse import ClickHouse
+from runtime.keys import authenticate
 from runtime.tenants_file import TenantsFile
 from schemas.settings import QuerySettings
 from schemas.tenants import Principal, Tenants
@@ -39,9 +39,12 @@ class Context:
             "do_not_merge_across_partitions_select_final": 1,
         }
 
-    async def rows(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The rows that answer a question."""
-        return await self.store.rows(sql, parameters, self.query_settings)
+    async def rows(
+        self, sql: str, parameters: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows that answer a question, given up after the usual time or sooner. Raises ClickHouseAway then."""
+        bound = {} if timeout_s is None else {"max_execution_time": timeout_s}
+        return await self.store.rows(sql, parameters, self.query_settings | bound)
 
 
 CONTEXT = web.AppKey("context", Context)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from query.parameters import Parameter, choice, lower, stripped, text, time
+from query.parameters import Parameter, choice, domain, stripped, text, time
 from query.sql.where import Scope, Where
 from schemas.status import CHANNELS
 
@@ -13,7 +13,7 @@ SHARED: dict[str, Parameter] = {
     "from": Parameter(time),
     "to": Parameter(time),
     "channel": Parameter(choice(*CHANNELS)),
-    "domain": Parameter(lower),
+    "domain": Parameter(domain),
     **{name: Parameter(stripped) for name in _EXACT},
 }
 """`from` and `to` are half-open, on `at`; an empty value finds what has none, as `campaign=` does."""
@@ -24,16 +24,15 @@ OF_OPERATOR = {"tenant": Parameter(text)}
 
 def attributed(scope: Scope, given: Mapping[str, Any]) -> Where:
     """Rows that log and rates are made of, which pass the shared filters: those with a recipient."""
-    where = shared(scope, given)
+    where = Where(scope)
+    add_shared(where, given)
     where.add("m.recipient != ''")
     return where
 
 
-def shared(scope: Scope, given: Mapping[str, Any]) -> Where:
+def add_shared(where: Where, given: Mapping[str, Any]) -> None:
     """The shared filters among the parameters given."""
-    where = Where(scope)
     where.between("m.filed_at", given.get("from"), given.get("to"))
     for name in ("channel", "domain", *_EXACT):
         if name in given:
             where.equal(f"m.{name}", given[name])
-    return where

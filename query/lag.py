@@ -10,11 +10,35 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from runtime.kafka import open_admin, open_consumer
-from schemas.topics import DEAD_LETTERS, EVENTS, MESSAGE_STATUS, RECEIPTS, SINK_GROUP
+from schemas.topics import (
+    ADDRESS_STANDING,
+    CONSENT_LOG,
+    CONSENTS,
+    CUSTOMERS,
+    DEAD_LETTERS,
+    EVENTS,
+    MESSAGE_STATUS,
+    RECEIPTS,
+    SINK_GROUP,
+)
 
 log = logging.getLogger(__name__)
 
-TOPICS = (RECEIPTS.name, EVENTS.name, MESSAGE_STATUS.name, DEAD_LETTERS.name)
+TOPICS = tuple(
+    topic.name
+    for topic in (
+        RECEIPTS,
+        EVENTS,
+        MESSAGE_STATUS,
+        ADDRESS_STANDING,
+        CONSENTS,
+        CONSENT_LOG,
+        CUSTOMERS,
+        DEAD_LETTERS,
+    )
+)
+"""The topics that the sink stores."""
+
 _FRESH_S = 1.0
 _TIMEOUT_S = 2.0
 

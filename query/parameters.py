@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from multidict import MultiMapping
 
+from schemas.addresses import domain_of, normalise_email
 from schemas.problems import BAD_PARAMETER, ProblemError
 from schemas.times import parse_time
 
@@ -65,9 +66,9 @@ def stripped(value: str) -> str:
     return value.strip()
 
 
-def lower(value: str) -> str:
-    """Text as addresses are compared."""
-    return value.strip().lower()
+def domain(value: str) -> str:
+    """A domain as those of addresses are compared, an internationalised one in its ASCII form."""
+    return domain_of(normalise_email(f"@{value}"))
 
 
 _SPACE_FOR_PLUS = re.compile(r" (\d\d:?\d\d)$")

@@ -31,6 +31,11 @@ CERTIFICATE_FETCHES = Counter(
 SUBSCRIPTIONS = Counter(
     "waybill_ingest_subscriptions", "SNS subscription confirmations, by result", ["result"]
 )
+UNSUBSCRIBES = Counter(
+    "waybill_ingest_unsubscribes",
+    "Unsubscribe links: opened (asked), acted on (one_click, page) or refused",
+    ["result"],
+)
 
 # tenants
 TENANTS_RELOADS = Counter("waybill_tenants_reloads", "Reloads of the tenants file, by result", ["result"])
@@ -44,6 +49,9 @@ LATE_EVENTS = Counter(
 DEAD_LETTERS = Counter(
     "waybill_dead_letters", "Dead letters written, by stage and reason", ["stage", "reason"]
 )
+ACTIVITY = Counter(
+    "waybill_worker_activity", "Address activity folded into standings and consents, by kind", ["kind"]
+)
 FLUSH_SECONDS = Histogram(
     "waybill_worker_flush_seconds",
     "Time until a record's outputs and changelog were delivered",
@@ -51,7 +59,9 @@ FLUSH_SECONDS = Histogram(
 )
 RECORDS_IN_FLIGHT = Gauge("waybill_worker_records_in_flight", "Records folded and not yet acknowledged")
 WORKER_LAG = Gauge(
-    "waybill_worker_lag_records", "Records of receipts that are not yet acknowledged", ["partition"]
+    "waybill_worker_lag_records",
+    "Records of receipts and of address activity that are not yet acknowledged",
+    ["topic", "partition"],
 )
 UNREADABLE_FACTS = Counter(
     "waybill_worker_unreadable_facts", "Stored facts or changelog entries that could not be read"
@@ -76,6 +86,18 @@ QUERY_SECONDS = Histogram(
 )
 QUERY_PROBLEMS = Counter(
     "waybill_query_problems", "Requests answered with an error, by problem code", ["code"]
+)
+DECISIONS = Counter("waybill_query_decisions", "Addresses decided about, by decision", ["decision"])
+KNOWN = Gauge("waybill_query_known", "Standings, consents and tenants kept in memory, by kind", ["kind"])
+KNOWN_AGE_SECONDS = Gauge(
+    "waybill_query_known_age_seconds", "How old what is kept in memory may be; it grows while Kafka is away"
+)
+QUERY_UNREADABLE = Counter(
+    "waybill_query_unreadable_values",
+    "Values of standings, consents and the tenants' log that could not be read",
+)
+TENANT_STEPS = Counter(
+    "waybill_query_tenant_steps", "Tenants and senders warned, blocked or cleared by their rates", ["kind"]
 )
 
 

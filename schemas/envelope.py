@@ -26,7 +26,8 @@ class Envelope:
     `tenant` is None where a shared endpoint could not place it. `message_id` is the provider's, or, where the body
     could not be understood, whatever else identifies the receipt (SNS MessageId, receipt id): it only chooses the
     partition. `verified` says how the receipt was authenticated: {"by": "sns", "version": "2", "topic": …, "certificate": …},
-    {"by": "twilio", "account": …} or {"by": "key", "key": name}. `query` is the query string exactly as received.
+    {"by": "twilio", "account": …}, {"by": "key", "key": name} (with "operator": true where it is an operator's), or
+    {"by": "link"} for a signed unsubscribe link. `query` is the query string exactly as received.
     `received_at` is in ms since the epoch. `body` is the untouched body.
     """
 

@@ -29,6 +29,11 @@ FORBIDDEN = Problem("forbidden", 403, "The key lacks the scope that this call ne
 NOT_FOUND = Problem("not_found", 404, "There is no such thing")
 METHOD_NOT_ALLOWED = Problem("method_not_allowed", 405, "This address does not take this method")
 BAD_PARAMETER = Problem("bad_parameter", 400, "A query parameter is unknown or has a value that is not taken")
+INVALID_FIELDS = Problem(
+    "invalid_fields", 422, "Fields are missing, unknown or have values that are not taken"
+)
+BAD_LINK = Problem("bad_link", 403, "The link is not one that was made here")
+EXPIRED_LINK = Problem("expired_link", 410, "The link is no longer valid")
 BAD_REQUEST = Problem("bad_request", 400, "The request could not be read")
 INTERNAL = Problem("internal", 500, "Something went wrong here; it is logged")
 
@@ -45,6 +50,9 @@ PROBLEMS = (
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     BAD_PARAMETER,
+    INVALID_FIELDS,
+    BAD_LINK,
+    EXPIRED_LINK,
     BAD_REQUEST,
     INTERNAL,
 )

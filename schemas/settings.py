@@ -80,6 +80,11 @@ class IngestSettings(KafkaSettings, TenantsSettings):
     max_body_bytes: int = Field(
         768 * 1024, ge=1024, le=2 * 1024 * 1024, description="largest body taken, bytes; a larger one is 413"
     )
+    max_list_bytes: int = Field(
+        4 * 1024 * 1024,
+        ge=1024,
+        description="largest body of what an application registers, bytes; each thing of it has at most WAYBILL_MAX_BODY_BYTES",
+    )
     store_timeout_s: float = Field(
         3.0, gt=0, le=14, description="how long a request waits for Kafka before it is answered 503, seconds"
     )
@@ -123,7 +128,7 @@ class StateSettings(KafkaSettings):
     )
 
 
-class WorkerSettings(StateSettings):
+class WorkerSettings(StateSettings, TenantsSettings):
     """Settings of `python -m processors worker`."""
 
     worker_host: str = Field("127.0.0.1", description="address of the worker's health and metrics")
@@ -167,6 +172,14 @@ class QuerySettings(KafkaSettings, ClickHouseSettings, TenantsSettings):
     query_port: Port = Field(8081, description="port to listen on")
     query_timeout_s: float = Field(
         30.0, gt=0, description="after how long a query to ClickHouse is given up, seconds"
+    )
+    sendability_stale_s: float = Field(
+        10.0,
+        gt=0,
+        description="how old standings and consents in memory may be before /v1/sendability is answered 503, seconds",
+    )
+    limits: Path | None = Field(
+        None, description="path of a file of limits and accepted rates; unset = query/limits.toml"
     )
 
 

@@ -69,6 +69,7 @@ def _resolve_secret(value: Any) -> Any:
 
 TopicArn = Annotated[str, AfterValidator(_topic_arn)]
 Secret = Annotated[str, Field(min_length=1), BeforeValidator(_resolve_secret)]
+SigningSecret = Annotated[str, Field(min_length=32), BeforeValidator(_resolve_secret)]
 
 
 class _Table(BaseModel):
@@ -112,9 +113,11 @@ class Tenant(_Table):
     sender_domains: list[str] = []
     twilio: list[TwilioAccount] = []
     keys: list[ApiKey] = []
+    unsubscribe_secrets: list[SigningSecret] = Field([], max_length=2, repr=False)
     vocabulary: Vocabulary = "waybill"
     soft_bounce_limit: int = Field(5, ge=1, le=64)
     notification_consent: Literal["opt-in", "opt-out"] = "opt-in"
+    marketing_consent: Literal["opt-in", "opt-out"] = "opt-in"
     retention_days: int = Field(400, ge=1, le=36_500)
     senders: Senders = Senders()
     limits: Limits = Limits()
@@ -148,6 +151,7 @@ class Tenants:
         self.tenants = dict(tenants)
         self.operator = operator
         self.shared_topics = frozenset(operator.shared_sns_topics)
+        self.unsubscribe_secrets = {name: each.unsubscribe_secrets for name, each in self.tenants.items()}
         self._principals: dict[str, Principal] = {}
         self._by_sender: dict[str, str] = {}
         for key in operator.keys:
@@ -187,7 +191,9 @@ class Tenants:
 
 def _senders_of(tenant: Tenant) -> list[str]:
     addresses = [tenant.senders.transactional, tenant.senders.marketing]
-    return [normalise_email(a) for a in addresses if a] + [domain.lower() for domain in tenant.sender_domains]
+    return [normalise_email(a) for a in addresses if a] + [
+        domain_of(normalise_email(f"@{domain}")) for domain in tenant.sender_domains
+    ]
 
 
 def parse_tenants(text: str) -> Tenants:

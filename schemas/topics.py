@@ -15,6 +15,12 @@ FAUST_APP = "waybill-processors"
 FACTS_TABLE = "message-facts"
 """Name of the Faust table with the facts of each (tenant, message, recipient)."""
 
+ADDRESS_TABLE = "address-standing"
+"""Name of the Faust table with the facts of each (tenant, channel, address)."""
+
+CONSENTS_TABLE = "consents"
+"""Name of the Faust table with the consent of each (tenant, channel, address, category[, sender])."""
+
 SINK_GROUP = "waybill-sink"
 """Consumer group of the sink."""
 
@@ -85,9 +91,87 @@ FACTS_CHANGELOG = Topic(
     settings=_COMPACTED,
 )
 
-TOPICS = (RECEIPTS, EVENTS, MESSAGE_STATUS, DEAD_LETTERS, FACTS_CHANGELOG)
-"""All of them have WAYBILL_PARTITIONS partitions: what the worker writes for a receipt goes to the partition number
-of that receipt, so all of one message stays together and nothing needs hashing twice."""
+ADDRESS_ACTIVITY = Topic(
+    "waybill-address-activity",
+    key="none; partition by hash of tenant/channel/address",
+    schema="address-activity/1",
+    public=False,
+)
+ADDRESS_STANDING = Topic(
+    "waybill-address-standing",
+    key="tenant/channel/address",
+    schema="address-standing/1",
+    public=True,
+    kept="compact",
+    retention_days=None,
+    settings=_COMPACTED,
+)
+CONSENTS = Topic(
+    "waybill-consents",
+    key="tenant/channel/address/category, with /sender where it is of one sender alone",
+    schema="consent/1",
+    public=True,
+    kept="compact",
+    retention_days=None,
+    settings=_COMPACTED,
+)
+CONSENT_LOG = Topic(
+    "waybill-consent-log",
+    key="tenant/channel/address",
+    schema="consent-log/1",
+    public=True,
+    retention_days=None,
+)
+CUSTOMERS = Topic(
+    "waybill-customers",
+    key="tenant/customer",
+    schema="customer/1",
+    public=False,
+    kept="compact",
+    retention_days=None,
+    settings=_COMPACTED,
+)
+TENANT_LOG = Topic(
+    "waybill-tenant-log", key="tenant", schema="tenant-log/1", public=False, retention_days=None
+)
+ADDRESS_CHANGELOG = Topic(
+    f"{FAUST_APP}-{ADDRESS_TABLE}-changelog",
+    key="tenant/channel/address",
+    schema="address-facts/1",
+    public=False,
+    kept="compact",
+    retention_days=None,
+    settings=_COMPACTED,
+)
+CONSENTS_CHANGELOG = Topic(
+    f"{FAUST_APP}-{CONSENTS_TABLE}-changelog",
+    key="as waybill-consents",
+    schema="consent-facts/1",
+    public=False,
+    kept="compact",
+    retention_days=None,
+    settings=_COMPACTED,
+)
+
+CHANGELOGS = (FACTS_CHANGELOG, ADDRESS_CHANGELOG, CONSENTS_CHANGELOG)
+"""What the worker's tables are recovered from. Their values are the worker's own and no contract."""
+
+TOPICS = (
+    RECEIPTS,
+    EVENTS,
+    MESSAGE_STATUS,
+    DEAD_LETTERS,
+    ADDRESS_ACTIVITY,
+    ADDRESS_STANDING,
+    CONSENTS,
+    CONSENT_LOG,
+    CUSTOMERS,
+    TENANT_LOG,
+    *CHANGELOGS,
+)
+"""All of them have WAYBILL_PARTITIONS partitions. What the worker writes for a record goes to the partition number of
+that record, so all of one message, and all of one address, stays together, and only the way from messages to addresses
+needs hashing: `waybill-address-activity` is written to the partition of the address's key."""
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9@+:=_.~-]*").fullmatch
@@ -107,3 +191,19 @@ def message_key(tenant: str, message_id: str) -> str:
 def status_key(tenant: str, message_id: str, recipient: str) -> str:
     """Key of one recipient of one message; `recipient` is normalised, empty for unattributed facts."""
     return f"{key_part(tenant)}/{key_part(message_id)}/{key_part(recipient)}"
+
+
+def address_key(tenant: str, channel: str, address: str) -> str:
+    """Key of everything about one address; `address` is normalised."""
+    return f"{key_part(tenant)}/{key_part(channel)}/{key_part(address)}"
+
+
+def consent_key(tenant: str, channel: str, address: str, category: str, sender: str | None) -> str:
+    """Key of the consent of an address to a category, or, with a fifth part, to what one sender sends of it."""
+    key = f"{address_key(tenant, channel, address)}/{key_part(category)}"
+    return f"{key}/{key_part(sender)}" if sender else key
+
+
+def customer_key(tenant: str, customer: str) -> str:
+    """Key of one customer of a tenant."""
+    return f"{key_part(tenant)}/{key_part(customer)}"

@@ -2,16 +2,18 @@
 
 A file of SES holds the payload that SES publishes and is wrapped as SNS posts it; one whose name begins with `sns-`
 is the whole SNS message. A file of Twilio holds the parameters or the JSON body, the query string and the content type.
+A file of an application holds the body that ingest wraps.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 
-from processors.providers import Incomprehensible, adapt
+from processors.activity import activity_of
+from processors.providers import Incomprehensible, Told, read
 from schemas.envelope import Envelope
 from schemas.times import parse_time
 
@@ -21,6 +23,8 @@ TENANT = "acme"
 
 VOLATILE = ("schema", "event_id", "tenant", "receipt_id", "received_at")
 """Members of an event that its expectation leaves out: the same in every case, or a hash."""
+
+_IDENTITIES = ("event_id", "entry_id", "reset_id")
 
 
 @dataclass(frozen=True)
@@ -86,16 +90,37 @@ def twilio(
     return _envelope("twilio", body, content_type, query, received_at, TENANT)
 
 
+def app(body: object, *, received_at: int = RECEIVED_AT) -> Envelope:
+    """The receipt of something that an application posted with the key `console`."""
+    envelope = _envelope("app", orjson.dumps(body), "application/json", "", received_at, TENANT)
+    return replace(envelope, verified={"by": "key", "key": "console"})
+
+
 def outcome_of(envelope: Envelope) -> dict[str, Any]:
     """What the adapters make of a receipt, in the words of an `.expected.json`."""
-    read = adapt(envelope)
-    if isinstance(read, Incomprehensible):
-        return {"incomprehensible": read.reason}
-    return {"events": [_said(orjson.loads(event.to_json())) for event in read]}
+    told = read(envelope)
+    if isinstance(told, Incomprehensible):
+        return {"incomprehensible": told.reason}
+    events = {"events": [_said(orjson.loads(event.to_json())) for event in told.events]}
+    return events | (_told_by_app(told) if envelope.provider == "app" else {})
 
 
-def _said(event: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in event.items() if value is not None and name not in VOLATILE}
+def _told_by_app(told: Told) -> dict[str, Any]:
+    """What an application says beside events, and what its events say about addresses."""
+    activity = [*told.activity, *(one for event in told.events for one in activity_of(event, told.key))]
+    lines = [orjson.loads(one.to_line()) for one in activity]
+    for line in lines:
+        line["what"] = {name: value for name, value in line["what"].items() if name not in _IDENTITIES}
+    rest = {
+        "activity": [_said(line) for line in lines],
+        "customers": [_said(orjson.loads(one.to_json(0)), "revision") for one in told.customers],
+    }
+    return {name: value for name, value in rest.items() if value}
+
+
+def _said(event: dict[str, Any], *without: str) -> dict[str, Any]:
+    left_out = (*VOLATILE, *without)
+    return {name: value for name, value in event.items() if value is not None and name not in left_out}
 
 
 def _envelope(
@@ -108,7 +133,9 @@ def _envelope(
 
 def _case(path: Path) -> Case:
     content = orjson.loads(path.read_bytes())
-    if path.parent.name == "twilio":
+    if path.parent.name == "app":
+        envelope = app(content)
+    elif path.parent.name == "twilio":
         body = orjson.dumps(content["json"]) if "json" in content else urlencode(content["form"]).encode()
         envelope = twilio(body, query=content["query"], content_type=content["content_type"])
     else:

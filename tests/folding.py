@@ -1,14 +1,18 @@
-"""From payloads to the published status, for tests that tell a story of one message."""
+"""From payloads to the published status and to what they tell of addresses, for tests that tell a story."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
+from processors.activity import activity_of, verdict_of
 from processors.facts import MessageFacts, fold, folds
-from processors.providers import Incomprehensible, adapt
+from processors.providers import Incomprehensible, adapt, read
 from processors.status import published
+from schemas.activity import Activity
 from schemas.envelope import Envelope
 from schemas.events import Event
+from schemas.topics import status_key
 from tests.cases import RECEIVED_AT, payload, ses, twilio
 
 MINUTE = 60_000
@@ -44,6 +48,22 @@ def facts_of(*receipts: Envelope) -> dict[str | None, MessageFacts]:
         for event in filter(folds, events_of(receipt)):
             facts[event.recipient] = fold(facts.get(event.recipient), event, revision)
     return facts
+
+
+def told_of_addresses(receipt: Envelope, messages: dict[str, MessageFacts]) -> Iterator[Activity]:
+    """All that a receipt tells of addresses, the verdicts of its messages included, whose facts by key are `messages`;
+    nothing where it is not understood."""
+    told = read(receipt)
+    if isinstance(told, Incomprehensible):
+        return
+    yield from told.activity
+    for event in told.events:
+        yield from activity_of(event, told.key)
+        if folds(event):
+            key = status_key(event.tenant, event.message_id, event.recipient or "")
+            facts = messages[key] = fold(messages.get(key), event, 0)
+            if verdict := verdict_of(facts, [event]):
+                yield verdict
 
 
 def statuses(*receipts: Envelope) -> dict[str | None, dict[str, Any]]:

@@ -18,6 +18,7 @@ name = "Demo"
 sns_topics = ["{topic}"]
 twilio = [{{ account_sid = "{account}", auth_tokens = ["{token}"] }}]
 keys = [{{ name = "demo", sha256 = "{digest}", scopes = ["read", "write", "reset", "admin"] }}]
+unsubscribe_secrets = ["{unsubscribe_secret}"]
 """
 
 
@@ -76,6 +77,7 @@ def load_or_make(home: Path) -> DemoTenant:
             account=made.account_sid,
             token=made.auth_token,
             digest=hashlib.sha256(made.key.encode()).hexdigest(),
+            unsubscribe_secret=secrets.token_urlsafe(32),
         )
     )
     secret = {"key": made.key, "account_sid": made.account_sid, "auth_token": made.auth_token}

@@ -145,7 +145,7 @@ class Supervisor:
         if self._had_terminal and not _has_terminal():
             self._asked_to_stop()
             return
-        for name in ("ingest", "query"):
+        for name in ("ingest", "worker", "query"):
             self._parts[name].signal(signal.SIGHUP)
 
     async def _stop_when_orphaned(self) -> None:

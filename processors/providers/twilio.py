@@ -49,11 +49,13 @@ _MAX_FIELDS = 200
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """One row of twilio_errors.toml: `outcome` where the code turns a failure into something else."""
+    """One row of twilio_errors.toml: `outcome` where the code turns a failure into something else, `standing` where it
+    makes the number invalid (a word of schemas.standing.Reason)."""
 
     meaning: str
     outcome: Outcome | None
     reason: str | None
+    standing: str | None
 
 
 def _error_codes() -> dict[str, ErrorCode]:
@@ -62,7 +64,10 @@ def _error_codes() -> dict[str, ErrorCode]:
     ]
     return {
         str(row["code"]): ErrorCode(
-            row["meaning"], Outcome(row["outcome"]) if "outcome" in row else None, row.get("reason")
+            row["meaning"],
+            Outcome(row["outcome"]) if "outcome" in row else None,
+            row.get("reason"),
+            row.get("standing"),
         )
         for row in rows
     }

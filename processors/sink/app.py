@@ -18,7 +18,17 @@ from runtime.clickhouse import ClickHouse
 from runtime.http import add_operations, problems_middleware
 from runtime.kafka import open_consumer, open_producer
 from schemas.settings import SinkSettings
-from schemas.topics import DEAD_LETTERS, EVENTS, MESSAGE_STATUS, RECEIPTS, SINK_GROUP
+from schemas.topics import (
+    ADDRESS_STANDING,
+    CONSENT_LOG,
+    CONSENTS,
+    CUSTOMERS,
+    DEAD_LETTERS,
+    EVENTS,
+    MESSAGE_STATUS,
+    RECEIPTS,
+    SINK_GROUP,
+)
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +36,10 @@ TABLES = {
     RECEIPTS.name: "receipts",
     EVENTS.name: "events",
     MESSAGE_STATUS.name: "message_status",
+    ADDRESS_STANDING.name: "address_standing",
+    CONSENTS.name: "consents",
+    CONSENT_LOG.name: "consent_log",
+    CUSTOMERS.name: "customers",
     DEAD_LETTERS.name: "dead_letters",
 }
 """Which topic goes into which table."""

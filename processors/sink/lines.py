@@ -55,7 +55,8 @@ def row_count(record: Record) -> int:
 def dead_letter_of(line: Line, detail: str) -> tuple[bytes, bytes]:
     """Key and value for `waybill-dead-letters` of a row that ClickHouse does not take."""
     record = line.record
-    # The first two parts of a key are tenant and message wherever there is a key; receipts have none.
+    # Where there is a key its first part is the tenant and the second the message, of addresses the channel; receipts
+    # have none.
     key = b"/".join(record.key.split(b"/")[:2]) if record.key else None
     return dead_letter(
         stage=STAGE,

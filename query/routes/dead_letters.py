@@ -17,7 +17,7 @@ PARAMETERS = {
     "from": Parameter(time),
     "to": Parameter(time),
     "reason": Parameter(text),
-    "stage": Parameter(choice("track", "sink")),
+    "stage": Parameter(choice("track", "standing", "sink")),
     "limit": Parameter(limit),
     "cursor": Parameter(text),
 }

@@ -28,6 +28,7 @@ from query.sql.messages import (
 from query.sql.where import SortColumn, Where
 from runtime.http import json_response
 from schemas.status import COUNTS, Status
+from schemas.tenants import Principal
 
 PARAMETERS: dict[str, Parameter] = {
     **SHARED,
@@ -51,6 +52,18 @@ async def get_messages(request: web.Request) -> web.StreamResponse:
     """The log, a page of it as JSON or the whole as a stream."""
     context, principal, given = asked(request, PARAMETERS)
     where = attributed(scope_of(principal, given), given)
+    return await answer_log(request, context, principal, given, where, "messages")
+
+
+async def answer_log(
+    request: web.Request,
+    context: Context,
+    principal: Principal,
+    given: Mapping[str, Any],
+    where: Where,
+    name: str,
+) -> web.StreamResponse:
+    """The log rows of `where`, as the log's parameters ask for them; `name` tells whose cursors these are."""
     add_log_filters(where, given)
     order = order_of(given.get("sort", "-at"))
     columns = item_columns(bind_labels(where, context.tenants), with_tenant=principal.tenant is None)
@@ -61,8 +74,8 @@ async def get_messages(request: web.Request) -> web.StreamResponse:
             request, context, whole_sql(where, columns, order), where.parameters, form, "messages", as_item
         )
 
-    filters = {name: value for name, value in given.items() if name not in _NOT_THE_QUESTION}
-    this = question("messages", principal.tenant, filters=filters)
+    filters = {each: value for each, value in given.items() if each not in _NOT_THE_QUESTION}
+    this = question(name, principal.tenant, filters=filters)
     size = given.get("limit", DEFAULT_LIMIT)
     place = None
     if "cursor" in given:

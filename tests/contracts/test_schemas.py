@@ -13,11 +13,11 @@ from processors.providers.bounces import CAUSES
 from processors.status import published
 from schemas.events import Event
 from schemas.status import COUNTS, Outcome, Status
-from schemas.topics import FACTS_CHANGELOG, TOPICS
+from schemas.topics import CHANGELOGS, TOPICS
 from tests.cases import Case, cases, outcome_of
 from tests.contract import SCHEMAS, faults, schema
 
-CONTRACTS = [topic.name for topic in TOPICS if topic is not FACTS_CHANGELOG]
+CONTRACTS = [topic.name for topic in TOPICS if topic not in CHANGELOGS]
 EXAMPLES = sorted(SCHEMAS.glob("examples/*/*.json"))
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -34,10 +35,37 @@ from tests.unit.ingest import sns
 PARTITIONS = 4
 ACCOUNT = "AC" + "7" * 32
 TOKEN = "a-token"
+KEYS = {
+    "writer": ("acme", ["write"]),
+    "resetter": ("acme", ["reset"]),
+    "reader": ("acme", ["read", "admin"]),
+    "ops": (None, ["write", "reset"]),
+}
+"""Keys by name, each with its tenant, None for the operator, and its scopes; the key itself is "key-of-<name>"."""
+
+SECRETS = ("new-secret-of-acme-" + "n" * 32, "old-secret-of-acme-" + "o" * 32)
+"""What acme's unsubscribe links are signed with."""
+
+
+def _keys_of(tenant: str | None) -> str:
+    entries = [
+        f'{{ name = "{name}", sha256 = "{sha256(bearer(name).encode()).hexdigest()}", scopes = {scopes} }}'
+        for name, (owner, scopes) in KEYS.items()
+        if owner == tenant
+    ]
+    return f"keys = [{', '.join(entries)}]\n"
+
+
+def bearer(name: str) -> str:
+    """The key of that name."""
+    return f"key-of-{name}"
+
+
 TENANTS = sns.TENANTS.replace(
     "[tenants.strict]",
-    f'twilio = [{{ account_sid = "{ACCOUNT}", auth_tokens = ["{TOKEN}"] }}]\n[tenants.strict]',
-)
+    f'twilio = [{{ account_sid = "{ACCOUNT}", auth_tokens = ["{TOKEN}"] }}]\n'
+    f"{_keys_of('acme')}unsubscribe_secrets = {list(SECRETS)}\n[tenants.strict]",
+) + _keys_of(None)
 SNS_HEADERS = {"Content-Type": "text/plain; charset=UTF-8", "x-amz-sns-message-type": "Notification"}
 
 Answer = tuple[int, Any, str]
@@ -98,6 +126,14 @@ class Client:
             known = "json" in answer.content_type
             return answer.status, orjson.loads(body) if known else body, answer.content_type
 
+    async def tell(
+        self, method: str, path: str, document: object, key: str | None = "writer", **how: Any
+    ) -> Answer:
+        """A request of an application, with the key of that name."""
+        headers = {"Authorization": f"Bearer {bearer(key)}"} if key else {}
+        body = document if isinstance(document, bytes) else orjson.dumps(document)
+        return await self.call(method, path, data=body, headers=headers, **how)
+
     async def answers(self, path: str, status: int) -> bool:
         """Whether a page has that status now."""
         return (await self.call("GET", path))[0] == status
@@ -148,9 +184,9 @@ async def eventually(holds: Callable[[], Awaitable[object]], seconds: float = 10
 
 @contextlib.asynccontextmanager
 async def within(
-    bootstrap: str, folder: Path, fetch: Fetch | None = None, **settings: Any
+    bootstrap: str, folder: Path, fetch: Fetch | None = None, ready: int = 200, **settings: Any
 ) -> AsyncIterator[Client]:
-    """An ingest in this process."""
+    """An ingest in this process, once its /readyz answers `ready`."""
     tenants = write_tenants(folder)
     port = free_port()
     chosen = IngestSettings(
@@ -161,7 +197,7 @@ async def within(
     await start_listening(runner, "127.0.0.1", port)
     client = Client(port)
     try:
-        await eventually(lambda: client.answers("/readyz", 200), 20)
+        await eventually(lambda: client.answers("/readyz", ready), 20)
         yield client
     finally:
         await client.session.close()

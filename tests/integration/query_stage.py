@@ -47,16 +47,16 @@ def write_tenants(path: Path) -> Path:
 class QueryServer:
     """`async with` starts and stops it."""
 
-    def __init__(self, clickhouse: str, kafka: str, tenants: Path) -> None:
+    def __init__(self, clickhouse: str, kafka: str, tenants: Path, **settings: Any) -> None:
         self._arguments = (clickhouse, kafka, tenants)
+        self._settings = settings
 
     async def __aenter__(self) -> Self:
         clickhouse, kafka, tenants = self._arguments
         self.store = ClickHouse(clickhouse)
-        settings = QuerySettings(clickhouse=clickhouse, kafka=kafka, tenants=tenants)
-        self._runner = web.AppRunner(
-            make_app(Context(settings, TenantsFile(tenants), self.store, Lag(kafka)))
-        )
+        settings = QuerySettings(clickhouse=clickhouse, kafka=kafka, tenants=tenants, **self._settings)
+        self.app = make_app(Context(settings, TenantsFile(tenants), self.store, Lag(kafka)))
+        self._runner = web.AppRunner(self.app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -74,6 +74,7 @@ class QueryServer:
         parameters: list[tuple[str, str]] | None = None,
         key: str | None = key_of("acme"),
         method: str = "GET",
+        body: bytes | None = None,
     ) -> tuple[int, CIMultiDictProxy[str], bytes]:
         """Status, headers and body. `path` goes out as it stands."""
         query = "&".join(
@@ -81,7 +82,7 @@ class QueryServer:
         )
         headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
         async with self._client.request(
-            method, URL(f"{self.url}{path}?{query}", encoded=True), headers=headers
+            method, URL(f"{self.url}{path}?{query}", encoded=True), headers=headers, data=body
         ) as answer:
             return answer.status, answer.headers, await answer.read()
 
@@ -90,6 +91,13 @@ class QueryServer:
     ) -> tuple[int, Any]:
         """Status and document."""
         status, _, body = await self.raw(path, list(parameters), key)
+        return status, orjson.loads(body)
+
+    async def post(
+        self, path: str, document: Any, *parameters: tuple[str, str], key: str | None = key_of("acme")
+    ) -> tuple[int, Any]:
+        """Status and document of what is posted."""
+        status, _, body = await self.raw(path, list(parameters), key, "POST", orjson.dumps(document))
         return status, orjson.loads(body)
 
     async def page(

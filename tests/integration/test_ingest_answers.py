@@ -60,7 +60,11 @@ async def ingest(
     kafka: str, stored: Receipts, site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Client]:
     folder = tmp_path_factory.mktemp("ingest")
-    settings = {"max_body_bytes": LIMIT, "body_timeout_s": BODY_TIMEOUT_S, "public_url": PUBLIC}
+    settings: dict[str, Any] = {
+        "max_body_bytes": LIMIT,
+        "body_timeout_s": BODY_TIMEOUT_S,
+        "public_url": PUBLIC,
+    }
     async with within(kafka, folder, site.fetch, **settings) as client:
         yield client
 

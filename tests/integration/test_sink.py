@@ -14,7 +14,16 @@ from deploy.local.kafka import EmbeddedKafka
 from deploy.migrations import migrate, read_migrations
 from deploy.topics import create_topics
 from schemas.envelope import Envelope
-from schemas.topics import DEAD_LETTERS, EVENTS, MESSAGE_STATUS, RECEIPTS
+from schemas.topics import (
+    ADDRESS_STANDING,
+    CONSENT_LOG,
+    CONSENTS,
+    CUSTOMERS,
+    DEAD_LETTERS,
+    EVENTS,
+    MESSAGE_STATUS,
+    RECEIPTS,
+)
 from tests.integration.sink_stage import (
     SinkProcess,
     Store,
@@ -26,6 +35,7 @@ from tests.integration.sink_stage import (
     status_value,
 )
 
+EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
 STATUSES = "SELECT count() AS n FROM message_status FINAL"
 
 
@@ -120,6 +130,30 @@ def _dead_letter(number: int) -> dict[str, object]:
         "failed_at": "2026-11-22T10:00:02.000Z",
         "source": {"topic": "waybill-receipts", "partition": 1, "offset": number, "index": 0},
     }
+
+
+async def test_what_is_published_of_addresses_and_customers_is_stored_newest_first_and_as_it_was_told(
+    sink: SinkProcess, store: Store, broker: EmbeddedKafka
+) -> None:
+    for topic in (ADDRESS_STANDING, CONSENTS, CONSENT_LOG, CUSTOMERS):
+        values = [orjson.loads(file.read_bytes()) for file in sorted((EXAMPLES / topic.name).glob("*.json"))]
+        older = [value | {"revision": 1, "updated_at": "2020-01-01T00:00:00.000Z"} for value in values]
+        await publish(
+            broker.bootstrap,
+            topic.name,
+            [(b"acme/x", orjson.dumps(value)) for value in (*values, *older, *values)],
+        )
+        if topic is CONSENT_LOG:
+            entries = {value["entry_id"] for value in values}
+    await store.until("SELECT count() AS n FROM v_addresses", 2)
+    await store.until("SELECT count() AS n FROM v_consents", 2)
+    await store.until("SELECT count() AS n FROM v_consent_log", len(entries))
+    await store.until("SELECT count() AS n FROM customer_addresses", 2)
+    assert await store.one("SELECT groupArray(reason) AS r FROM v_addresses WHERE channel = 'sms'") == [
+        "landline"
+    ]
+    assert await store.one("SELECT evidence AS e FROM v_consents WHERE sender IS NOT NULL")
+    assert await store.one("SELECT min(updated_at) > '2021-01-01' AS b FROM address_standing FINAL") == 1
 
 
 async def test_rows_of_every_topic_are_in_their_tables_within_two_seconds(

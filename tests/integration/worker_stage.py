@@ -293,8 +293,12 @@ class WorkerProcess:
         """`sabotage` is Python that runs in the process before the worker does."""
         self.port = free_port()
         self.log = data.with_suffix(".log")
+        self.tenants = data.with_suffix(".toml")
+        """The tenants file; a tenant that is not in it has the defaults."""
+        self.tenants.touch()
         self._settings = {
             "WAYBILL_KAFKA": bootstrap,
+            "WAYBILL_TENANTS": str(self.tenants),
             "WAYBILL_WORKER_DATA": str(data),
             "WAYBILL_WORKER_PORT": str(self.port),
             "WAYBILL_INSTANCE": instance,
@@ -367,3 +371,7 @@ class WorkerProcess:
         if self._process and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+
+
+StartWorker = Callable[..., WorkerProcess]
+"""Starts a worker: its name among others, and settings."""

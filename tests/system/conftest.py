@@ -1,13 +1,18 @@
 """One run of the whole of Waybill for all tests here; whoever breaks something leaves it healthy again."""
 
+import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.system.client import Request, call
 from tests.system.stack import ROOT, Stack
+from tests.system.tenants import ACME, BETA, OPERATOR_KEY, Tenant
+from tests.system.waiting import eventually
 
 LOG = ROOT / ".cache" / "system-tests.log"
 """Where to read what the run of the last tests said."""
@@ -44,3 +49,19 @@ def stack(run: Stack) -> Iterator[Stack]:
     run.until_ready()
     yield run
     run.until_ready()
+
+
+@pytest.fixture
+def released(stack: Stack) -> None:
+    """Other tests let so much bounce that the tenants may have been blocked: nobody is, for the next 100 messages."""
+    headers = {"Authorization": f"Bearer {OPERATOR_KEY}", "Content-Type": "application/json"}
+    body = json.dumps({"actor": "test", "reason": f"a test begins {time.time()}"}).encode()
+    for tenant in (ACME, BETA):
+        request = Request("POST", f"/v1/tenants/{tenant.name}/release", body, headers)
+        assert call(stack.ports["query"], request).status == 202
+
+        def there(tenant: Tenant = tenant) -> bool:
+            (item,) = stack.items("/v1/tenants", OPERATOR_KEY, tenant=tenant.name)
+            return bool(item["history"] and item["history"][0]["reason"] == json.loads(body)["reason"])
+
+        eventually(there, 10, f"the release of {tenant.name}")

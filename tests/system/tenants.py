@@ -57,7 +57,8 @@ def _tenant(number: int, name: str, more: str = "") -> Tenant:
     )
 
 
-ACME = _tenant(1, "acme")
+UNSUBSCRIBE_SECRET = "u" * 40
+ACME = _tenant(1, "acme", f'unsubscribe_secrets = ["{UNSUBSCRIBE_SECRET}"]')
 BETA = _tenant(2, "beta", 'vocabulary = "class-manager"')
 GAMMA = _tenant(
     3, "gamma", 'vocabulary = "iclasspro"\nsender_domains = ["gamma.example"]\nsns_signature_version = "2"'

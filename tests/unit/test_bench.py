@@ -105,7 +105,7 @@ def folded_counts(made: Sequence[Fact]) -> Counter[str]:
     def read(keys: Sequence[bytes]) -> list[bytes | None]:
         return [stored.get(key) for key in keys]
 
-    tracker = Tracker(epoch=1, state_days=60)
+    tracker = Tracker(epoch=1, state_days=60, partitions=4)
     for offset, fact in enumerate(made):
         line = envelope(fact, offset).to_line()
         written = tracker.track(line, topic="t", partition=0, offset=offset, now=BASE, read=read)

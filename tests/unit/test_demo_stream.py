@@ -76,7 +76,7 @@ def counts_by_campaign(posts: Sequence[Post]) -> dict[str, Counter[str]]:
     """What the real adapters and the real fold make of it, without any server."""
     facts: dict[bytes, bytes] = {}
     statuses: dict[bytes, bytes] = {}
-    tracker = Tracker(epoch=1, state_days=60)
+    tracker = Tracker(epoch=1, state_days=60, partitions=4)
 
     def read(keys: Sequence[bytes]) -> list[bytes | None]:
         return [facts.get(key) for key in keys]

@@ -1,7 +1,7 @@
 """Recovery joins what the changelog says with what is stored, and loses nothing that it cannot read."""
 
 from processors.facts import MessageFacts
-from processors.facts_table import Joiner
+from processors.facts_table import MESSAGES, Joiner
 from tests.unit.test_tracking import ANN, Table, lines, receipt, track
 
 KEY = ANN.encode()
@@ -21,22 +21,22 @@ def outcomes(encoded: bytes) -> set[str]:
 
 def test_an_older_entry_after_a_newer_one_takes_nothing_away() -> None:
     newer, older = facts_of("Send", "Delivery", "Open", offset=9), facts_of("Send", offset=5)
-    joined = Joiner().join(KEY, None, [newer, older])
+    joined = Joiner(MESSAGES).join(KEY, None, [newer, older])
     assert outcomes(joined) == {"sent", "delivered", "opened"}
     assert MessageFacts.decode(joined).revision == MessageFacts.decode(newer).revision
 
 
 def test_what_is_stored_and_not_yet_in_the_changelog_stays() -> None:
-    joined = Joiner().join(KEY, facts_of("Open", offset=9), [facts_of("Send", offset=5)])
+    joined = Joiner(MESSAGES).join(KEY, facts_of("Open", offset=9), [facts_of("Send", offset=5)])
     assert outcomes(joined) == {"sent", "opened"}
 
 
 def test_a_single_entry_on_an_empty_disk_is_taken_as_it_is() -> None:
-    assert Joiner().join(KEY, None, [b"from a later version"]) == b"from a later version"
+    assert Joiner(MESSAGES).join(KEY, None, [b"from a later version"]) == b"from a later version"
 
 
 def test_unreadable_entries_are_left_out_and_counted() -> None:
-    joiner = Joiner()
+    joiner = Joiner(MESSAGES)
     good = facts_of("Send", offset=5)
     assert outcomes(joiner.join(KEY, good, [b"unreadable"])) == {"sent"}
     assert joiner.join(KEY, None, [b"unreadable", b"from a later version"]) == b"from a later version"

@@ -229,3 +229,21 @@ def test_a_topic_account_key_or_sender_under_two_owners_is_a_fault(added: str, t
     assert fault.field.startswith("tenants.other")
     assert told in fault.expected
     assert fault.line in (20, 22)
+
+
+def test_unsubscribe_links_are_signed_with_one_secret_or_two_during_a_change_of_them() -> None:
+    new, old = "n" * 32, "o" * 32
+    file = '[tenants.acme]\nname = "Acme"\nunsubscribe_secrets = [{}]\n'
+    tenants = parse_tenants(file.format(f'"{new}", "{old}"') + '[tenants.other]\nname = "Other"\n')
+    assert tenants.unsubscribe_secrets == {"acme": [new, old], "other": []}
+    assert new not in repr(tenants["acme"])
+    assert only(file.format(f'"{new}", "{old}", "{old}"')).field == "tenants.acme.unsubscribe_secrets"
+    short = only(file.format('"short-and-secret"'))
+    assert (short.line, "at least 32 characters" in short.expected) == (3, True)
+    assert "short-and-secret" not in str(short)
+
+
+def test_an_internationalised_domain_of_a_sender_is_found_in_either_form() -> None:
+    tenants = parse_tenants('[tenants.acme]\nname = "Acme"\nsender_domains = ["München.example"]\n')
+    assert tenants.of_shared(None, "news@münchen.example") == "acme"
+    assert tenants.of_shared(None, "news@xn--mnchen-3ya.example") == "acme"

@@ -1,8 +1,9 @@
 """The worker says what is wrong with the topics, and what to do."""
 
-from processors.topics_check import NEEDED, fault_of_topics
+from processors.topics_check import fault_of_topics
+from schemas.topics import TOPICS
 
-ALL_WITH_FOUR = {topic.name: 4 for topic in NEEDED}
+ALL_WITH_FOUR = {topic.name: 4 for topic in TOPICS}
 
 
 def test_topics_as_they_should_be_have_no_fault() -> None:

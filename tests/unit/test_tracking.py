@@ -54,7 +54,7 @@ class Table:
 
 def track(value: bytes, table: Table, offset: int = 7) -> Written:
     """Tracks a record and stores its facts."""
-    written = Tracker(epoch=2, state_days=60).track(
+    written = Tracker(epoch=2, state_days=60, partitions=4).track(
         value, topic=TOPIC, partition=3, offset=offset, now=NOW, read=table.read
     )
     table.facts |= written.facts

@@ -1,0 +1,77 @@
+"""How a list is answered: a page of it as JSON, or the whole as a stream."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from query.context import Context
+from query.cursors import decode_cursor, encode_cursor, question
+from query.exports import FORMATS, export
+from query.parameters import Parameter, choice, limit, refused, text
+from query.sql.lists import Listed, page_sql, whole_sql
+from query.sql.where import Where, after
+from runtime.http import json_response
+from schemas.tenants import Principal
+
+DEFAULT_LIMIT = 50
+_KINDS = {"time": int, "Int64": int, "UInt8": int, "String": str}
+_NOT_THE_QUESTION = ("limit", "cursor", "format")
+
+
+def list_parameters(listed: Listed) -> dict[str, Parameter]:
+    """The parameters that every list takes."""
+    return {
+        "sort": Parameter(choice(*listed.sort_values)),
+        "limit": Parameter(limit),
+        "cursor": Parameter(text),
+        "format": Parameter(choice("json", *FORMATS)),
+    }
+
+
+async def answer_list(
+    request: web.Request,
+    context: Context,
+    principal: Principal,
+    given: Mapping[str, Any],
+    listed: Listed,
+    where: Where,
+) -> web.StreamResponse:
+    """The rows of `where`, as the parameters ask for them. Raises ProblemError."""
+    with_tenant = principal.tenant is None
+    order = listed.order(given.get("sort", listed.default_sort))
+    as_item = item_reader(listed)
+    if (form := given.get("format", "json")) != "json":
+        if "cursor" in given:
+            raise refused("cursor", "a stream is the whole result and has no pages")
+        sql = whole_sql(listed, where, order, with_tenant=with_tenant)
+        return await export(request, context, sql, where.parameters, form, listed.name, as_item)
+    filters = {name: value for name, value in given.items() if name not in _NOT_THE_QUESTION}
+    this = question(listed.name, principal.tenant, filters=filters)
+    size = given.get("limit", DEFAULT_LIMIT)
+    if "cursor" in given:
+        place = decode_cursor(given["cursor"], this, [_KINDS[column.kind] for column in order])
+        where.add(after(where, order, place))
+    rows = await context.rows(
+        page_sql(listed, where, order, size + 1, with_tenant=with_tenant), where.parameters
+    )
+    more = (
+        encode_cursor(this, [rows[size - 1][f"k{number}"] for number in range(len(order))])
+        if len(rows) > size
+        else None
+    )
+    return json_response({"items": [as_item(row) for row in rows[:size]], "next": more})
+
+
+def item_reader(listed: Listed) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Makes rows items: objects as objects, without the order's values."""
+    fields = (*listed.columns, "tenant")
+
+    def as_item(row: dict[str, Any]) -> dict[str, Any]:
+        item = {name: value for name, value in row.items() if name in fields}
+        for name in listed.objects:
+            item[name] = orjson.loads(item[name]) if item[name] else None
+        return item
+
+    return as_item

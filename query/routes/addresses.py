@@ -1,0 +1,127 @@
+"""GET /v1/addresses, and what is known and found of one of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from query.auth import scope_of
+from query.context import asked
+from query.diagnosis import of_address
+from query.evidence import NEWEST, Known, about_address, evidence_of
+from query.lists import answer_list, list_parameters
+from query.parameters import Parameter, choice, domain, stripped, time
+from query.sql.addresses import ADDRESSES, FIELDS, OF_MESSAGES, Place, add_filters
+from query.sql.messages import FIELDS as MESSAGE_FIELDS
+from query.sql.where import Where
+from runtime.http import json_response
+from schemas.addresses import channel_of, normalise
+from schemas.consent import OUT
+from schemas.problems import NOT_FOUND, ProblemError
+from schemas.standing import Reason, Standing
+from schemas.status import CHANNELS
+
+LIST_PARAMETERS: dict[str, Parameter] = {
+    "standing": Parameter(choice(*Standing)),
+    "reason": Parameter(choice(*Reason), many=True),
+    "channel": Parameter(choice(*CHANNELS)),
+    "domain": Parameter(domain),
+    "address": Parameter(stripped),
+    **{name: Parameter(stripped) for name in ("customer", *OF_MESSAGES)},
+    "from": Parameter(time),
+    "to": Parameter(time),
+    **list_parameters(ADDRESSES),
+}
+ONE_PARAMETERS: dict[str, Parameter] = {"channel": Parameter(choice(*CHANNELS))}
+
+_LAST_MESSAGES = 10
+
+
+async def get_addresses(request: web.Request) -> web.StreamResponse:
+    """Addresses with their standing; with standing=invalid the suppression list."""
+    context, principal, given = asked(request, LIST_PARAMETERS)
+    scope = scope_of(principal, given)
+    where = Where(scope)
+    add_filters(where, given, scope)
+    return await answer_list(request, context, principal, given, ADDRESSES, where)
+
+
+async def get_address(request: web.Request) -> web.Response:
+    """One address: its standing, its consents and its last messages."""
+    context, principal, given = asked(request, ONE_PARAMETERS)
+    place = asked_address(request, given)
+    known = await about_address(context, scope_of(principal, given), place, _LAST_MESSAGES)
+    if known is None:
+        raise ProblemError(NOT_FOUND, "nothing is known of this address")
+    document = {
+        **standing_document(known),
+        **consent_document(known.consents),
+        "customers": [
+            {
+                "customer": row["customer"],
+                "kind": row["kind"],
+                "name": row["name"],
+                "primary": any(
+                    each["primary"]
+                    for each in row["addresses"]
+                    if (each["channel"], each["address"]) == place
+                ),
+            }
+            for row in known.customers
+        ],
+        "last_messages": [{name: row[name] for name in MESSAGE_FIELDS} for row in known.messages],
+    }
+    return json_response(({"tenant": known.tenant} if principal.tenant is None else {}) | document)
+
+
+async def get_diagnosis(request: web.Request) -> web.Response:
+    """Why does this address not receive?"""
+    context, principal, given = asked(request, ONE_PARAMETERS)
+    place = asked_address(request, given)
+    scope = scope_of(principal, given)
+    known = await about_address(context, scope, place, NEWEST)
+    # Also of an address that nobody ever wrote to there is something to say, be it only how it is written.
+    (evidence,) = await evidence_of(context, [known or Known(scope.tenant or "", *place, None, [], [])])
+    if known is None:
+        evidence = replace(evidence, spellings=[request.match_info["address"]])
+    return json_response(of_address(evidence).document())
+
+
+def asked_address(request: web.Request, given: dict[str, Any]) -> Place:
+    """Channel and normalised address that a path names. Raises ProblemError where nothing is left of it to look for."""
+    text = request.match_info["address"]
+    channel = given.get("channel") or channel_of(text)
+    address = normalise(channel, text)
+    if not address:
+        raise ProblemError(NOT_FOUND, "expected an address in the path")
+    return channel, address
+
+
+def standing_document(known: Known) -> dict[str, Any]:
+    """The standing of an address; valid where nothing was ever heard that speaks against it."""
+    if known.standing is not None:
+        return {name: known.standing[name] for name in FIELDS}
+    return dict.fromkeys(FIELDS) | {
+        "address": known.address,
+        "channel": known.channel,
+        "standing": Standing.VALID,
+        "reasons": [],
+        "complained": False,
+        "soft_bounces_in_a_row": 0,
+    }
+
+
+def consent_document(consents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Consents by category, as they count where no sender is named: an opt-out before an opt-in, then what is of no single
+    sender, then the latest. And those that are of one sender alone, by sender and category."""
+    by_category: dict[str, Any] = {}
+    by_sender: dict[str, dict[str, Any]] = {}
+    for row in sorted(consents, key=lambda row: (row["state"] == OUT, row["sender"] is None, row["since"])):
+        told = {
+            name: row[name] for name in ("state", "since", "source", "actor", "sender", "evidence", "reason")
+        }
+        by_category[row["category"]] = told
+        if row["sender"]:
+            by_sender.setdefault(row["sender"], {})[row["category"]] = told
+    return {"consent": by_category, "consent_by_sender": by_sender}

@@ -1,0 +1,68 @@
+"""GET /v1/consents: who is in and who is out, now or then; and the log of every change."""
+
+from typing import Any
+
+from aiohttp import web
+
+from query.auth import scope_of
+from query.context import asked
+from query.lists import answer_list, list_parameters
+from query.parameters import Parameter, choice, domain, stripped, text, time
+from query.sql.consents import CONSENTS, LOG, OF_MESSAGES, add_filters, add_log_filters, as_of
+from query.sql.where import Where
+from schemas.addresses import channel_of, normalise
+from schemas.consent import CATEGORIES, EVERY_CATEGORY, IN, OUT, SOURCES
+from schemas.status import CHANNELS
+
+_SHARED: dict[str, Parameter] = {
+    "category": Parameter(choice(*CATEGORIES, EVERY_CATEGORY)),
+    "channel": Parameter(choice(*CHANNELS)),
+    "address": Parameter(text),
+    "domain": Parameter(domain),
+    "sender": Parameter(stripped),
+    "source": Parameter(choice(*SOURCES)),
+    **{name: Parameter(stripped) for name in ("customer", *OF_MESSAGES)},
+    "from": Parameter(time),
+    "to": Parameter(time),
+}
+PARAMETERS: dict[str, Parameter] = {
+    **_SHARED,
+    "state": Parameter(choice(IN, OUT)),
+    "as_of": Parameter(time),
+    **list_parameters(CONSENTS),
+}
+LOG_PARAMETERS: dict[str, Parameter] = {
+    **_SHARED,
+    "consent": Parameter(choice(IN, OUT)),
+    "actor": Parameter(stripped),
+    **list_parameters(LOG),
+}
+
+
+async def get_consents(request: web.Request) -> web.StreamResponse:
+    """Consents as they are, or with `as_of` as they were."""
+    context, principal, given = asked(request, PARAMETERS)
+    scope = scope_of(principal, given)
+    where = Where(scope)
+    listed = as_of(where, given["as_of"]) if "as_of" in given else CONSENTS
+    add_filters(where, _normalised(given), scope)
+    return await answer_list(request, context, principal, given, listed, where)
+
+
+async def get_consent_log(request: web.Request) -> web.StreamResponse:
+    """Every change of consent, the newest first."""
+    context, principal, given = asked(request, LOG_PARAMETERS)
+    scope = scope_of(principal, given)
+    where = Where(scope)
+    add_log_filters(where, _normalised(given), scope)
+    return await answer_list(request, context, principal, given, LOG, where)
+
+
+def _normalised(given: dict[str, Any]) -> dict[str, Any]:
+    """The address and the sender as addresses are compared. Only consents to text messages are of one sender."""
+    found = dict(given)
+    if address := given.get("address"):
+        found["address"] = normalise(given.get("channel") or channel_of(address), address)
+    if sender := given.get("sender"):
+        found["sender"] = normalise("sms", sender)
+    return found

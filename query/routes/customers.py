@@ -1,0 +1,94 @@
+"""GET /v1/customers/{customer}: a customer with addresses and standing, all messages, and why they do not receive."""
+
+from typing import Any
+
+from aiohttp import web
+
+from query.auth import scope_of
+from query.context import asked
+from query.diagnosis import CustomerEvidence, of_customer
+from query.evidence import NEWEST, Known, about_addresses, evidence_of, the_customer
+from query.filters import add_shared
+from query.parameters import Parameter
+from query.routes.addresses import consent_document, standing_document
+from query.routes.messages import PARAMETERS, answer_log
+from query.sql.addresses import Place
+from query.sql.customers import sent_to
+from query.sql.where import Scope
+from runtime.http import json_response
+
+MESSAGES_PARAMETERS: dict[str, Parameter] = {
+    name: parameter for name, parameter in PARAMETERS.items() if name != "customer"
+}
+_ADDRESSES = 20
+"""Addresses of one customer that a diagnosis looks into."""
+
+
+async def get_customer(request: web.Request) -> web.Response:
+    """The customer, with the addresses on file and those that messages went to besides."""
+    context, principal, given = asked(request, {})
+    tenant, customer = await the_customer(context, scope_of(principal, given), request.match_info["customer"])
+    looked_into = await about_addresses(context, tenant, _places(customer), newest=0)
+    known = {(one.channel, one.address): one for one in looked_into}
+    registered = customer.registered or {}
+    document = {
+        "customer": customer.customer,
+        "registered": customer.registered is not None,
+        **{name: registered.get(name) for name in ("kind", "name", "created_at", "updated_at")},
+        "addresses": [
+            {
+                **{name: each[name] for name in ("address", "address_as_given", "channel", "primary")},
+                **_state(known[each["channel"], each["address"]]),
+            }
+            for each in customer.addresses
+        ],
+        "other_addresses": [
+            {
+                "address": use.address,
+                "channel": use.channel,
+                "messages": use.messages,
+                "last_at": use.last_at,
+                **_state(known[use.channel, use.address]),
+            }
+            for use in customer.uses
+            if not customer.is_on_file(use.channel, use.address)
+        ],
+    }
+    return json_response(({"tenant": tenant} if principal.tenant is None else {}) | document)
+
+
+def _state(known: Known) -> dict[str, Any]:
+    """Standing and consent of an address."""
+    standing = standing_document(known)
+    return {
+        **{name: standing[name] for name in ("standing", "reason", "since")},
+        **consent_document(known.consents),
+    }
+
+
+async def get_customer_messages(request: web.Request) -> web.StreamResponse:
+    """The log over all addresses of the customer, and of all messages that name them."""
+    context, principal, given = asked(request, MESSAGES_PARAMETERS)
+    tenant, customer = await the_customer(context, scope_of(principal, given), request.match_info["customer"])
+    where = sent_to(Scope(tenant), customer.customer, [each["address"] for each in customer.addresses])
+    add_shared(where, given)
+    return await answer_log(
+        request, context, principal, given, where, f"messages of customer {customer.customer}"
+    )
+
+
+async def get_customer_diagnosis(request: web.Request) -> web.Response:
+    """Why does this customer not receive?"""
+    context, principal, given = asked(request, {})
+    tenant, customer = await the_customer(context, scope_of(principal, given), request.match_info["customer"])
+    known = await about_addresses(context, tenant, _places(customer)[:_ADDRESSES], NEWEST)
+    evidence = await evidence_of(context, known, customer)
+    return json_response(of_customer(customer, evidence).document())
+
+
+def _places(customer: CustomerEvidence) -> list[Place]:
+    """The customer's addresses: the primary ones first, then the others on file, then others in use."""
+    on_file = sorted(customer.addresses, key=lambda each: not each["primary"])
+    places = [(each["channel"], each["address"]) for each in on_file]
+    places += [(use.channel, use.address) for use in customer.uses]
+    return list(dict.fromkeys(places))

@@ -1,0 +1,62 @@
+"""Lists of addresses, consents and log entries: one shape for pages and streams."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from query.sql.where import SortColumn, Where, order_by
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list: its rows come FROM `source`, where they are called `m`.
+
+    `columns` gives each field of an item as SQL; those in `objects` are JSON text there, and objects in an item. `sorts`
+    are the fields that it can be sorted by; `rest` makes each row's place unique.
+    """
+
+    name: str
+    source: str
+    columns: Mapping[str, str]
+    sorts: Mapping[str, SortColumn]
+    rest: Sequence[SortColumn]
+    default_sort: str
+    objects: frozenset[str] = frozenset()
+
+    @property
+    def sort_values(self) -> list[str]:
+        """What the parameter `sort` takes."""
+        return [f"{minus}{name}" for name in self.sorts for minus in ("", "-")]
+
+    def order(self, sort: str) -> list[SortColumn]:
+        """The whole order for a `sort` parameter."""
+        leading = self.sorts[sort.removeprefix("-")]
+        first = SortColumn(leading.sql, leading.kind, sort.startswith("-"))
+        return [first, *(column for column in self.rest if column.sql != leading.sql)]
+
+
+def select_list(listed: Listed, *, with_tenant: bool) -> str:
+    """The SELECT list of an item."""
+    tenant = {"tenant": "m.tenant"} if with_tenant else {}
+    return ", ".join(f"{sql} AS {name}" for name, sql in {**tenant, **listed.columns}.items())
+
+
+def page_sql(
+    listed: Listed, where: Where, order: Sequence[SortColumn], limit: int, *, with_tenant: bool
+) -> str:
+    """A page: at most `limit` rows, with the order's values beside them as k0, k1, …"""
+    keys = ", ".join(
+        f"{f'toUnixTimestamp64Milli({column.sql})' if column.kind == 'time' else column.sql} AS k{number}"
+        for number, column in enumerate(order)
+    )
+    return (
+        f"SELECT {select_list(listed, with_tenant=with_tenant)}, {keys} FROM {listed.source} "
+        f"WHERE {where.sql} ORDER BY {order_by(order)} LIMIT {limit}"
+    )
+
+
+def whole_sql(listed: Listed, where: Where, order: Sequence[SortColumn], *, with_tenant: bool) -> str:
+    """All rows, for an export."""
+    return (
+        f"SELECT {select_list(listed, with_tenant=with_tenant)} FROM {listed.source} "
+        f"WHERE {where.sql} ORDER BY {order_by(order)}"
+    )
