@@ -14,7 +14,7 @@ from ingest.answers import SameAnswer
 from ingest.body import BodyReader
 from ingest.publisher import Publisher
 from ingest.receipt_ids import new_receipt_id
-from ingest.refusals import unavailable
+from ingest.refusals import refuse, unavailable
 from ingest.server import Receive
 from ingest.subscriptions import Subscriptions
 from ingest.verifiers import Authentic, Callback
@@ -64,11 +64,7 @@ class Receiver:
             try:
                 await self._store(provider, request, tenant)
             except ProblemError as refusal:
-                metrics.REFUSALS.labels(provider.name, refusal.problem.code).inc()
-                response = problem_response(refusal)
-                if not request.content.is_eof():
-                    response.force_close()  # the rest of the body is not read for the sake of the next request
-                return response
+                return refuse(request, provider.name, refusal, problem_response(refusal))
             stored.inc()
             if request.keep_alive and request.version == HttpVersion11:
                 return same

@@ -15,7 +15,7 @@ from aiohttp import web
 from ingest.body import BodyReader
 from ingest.publisher import Publisher
 from ingest.receipt_ids import new_receipt_id
-from ingest.refusals import unavailable
+from ingest.refusals import refuse, unavailable
 from ingest.routes import Handler
 from ingest.verifiers.key import Author, author_of
 from runtime import metrics
@@ -176,18 +176,14 @@ class Registrar:
             raise ProblemError(problems.BAD_REQUEST, f"expected JSON in UTF-8: {fault}") from None
 
 
-def counted(handler: Handler, refuse: Callable[[web.BaseRequest, ProblemError], web.Response]) -> Handler:
-    """The handler, its refusals counted; `refuse` puts these into words."""
+def counted(handler: Handler, tell: Callable[[web.BaseRequest, ProblemError], web.Response]) -> Handler:
+    """The handler, its refusals counted; `tell` puts these into words."""
 
     async def handle(request: web.BaseRequest, *parts: str) -> web.StreamResponse:
         try:
             return await handler(request, *parts)
         except ProblemError as refusal:
-            metrics.REFUSALS.labels(PROVIDER, refusal.problem.code).inc()
-            response = refuse(request, refusal)
-            if not request.content.is_eof():
-                response.force_close()  # the rest of the body is not read for the sake of the next request
-            return response
+            return refuse(request, PROVIDER, refusal, tell(request, refusal))
 
     return handle
 

@@ -65,17 +65,18 @@ def find_ses_message_id(message: str) -> str | None:
     try:
         mail = _payloads.decode(message).mail
     except (msgspec.DecodeError, RecursionError):
-        return _find_in_any(message)
+        return ses_message_id(ses_mail(message))
     return _believed(mail.message_id) if mail is not None else None
 
 
-def _find_in_any(message: str) -> str | None:
+def ses_mail(message: str) -> dict[str, Any]:
+    """The `mail` of a payload as text, empty where it has none or is no payload."""
     try:
         payload = load_json(message)
     except ValueError:
-        return None
+        return {}
     mail = payload.get("mail") if isinstance(payload, dict) else None
-    return ses_message_id(mail) if isinstance(mail, dict) else None
+    return mail if isinstance(mail, dict) else {}
 
 
 def twilio_message_id(value_of: Callable[[str], str | None]) -> str | None:

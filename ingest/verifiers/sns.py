@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from ingest.certificates import Certificates
 from ingest.verifiers import Authentic, Callback
 from schemas import problems
-from schemas.message_ids import find_ses_message_id, load_json, ses_message_id
+from schemas.message_ids import find_ses_message_id, ses_mail, ses_message_id
 from schemas.problems import ProblemError
 from schemas.tenants import Tenants
 
@@ -162,13 +162,7 @@ class _Ses:
 
 def _read_shared(message: str) -> _Ses:
     """Reads only that; whatever is not there, or not of the right type, is None: the worker tells what is wrong."""
-    try:
-        payload = load_json(message)
-    except ValueError:
-        return _Ses()
-    mail = payload.get("mail") if isinstance(payload, dict) else None
-    if not isinstance(mail, dict):
-        return _Ses()
+    mail = ses_mail(message)
     sender, tags = mail.get("source"), mail.get("tags")
     named = tags.get("tenant") if isinstance(tags, dict) else None
     return _Ses(

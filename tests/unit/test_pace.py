@@ -1,6 +1,7 @@
 """Work beside the requests: repeated at a pace, side by side, and not ended by a client that cancels what it gives up."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -54,40 +55,34 @@ async def test_who_is_told_to_end_ends_with_all_its_works() -> None:
     assert ended.is_set()
 
 
-async def test_a_failure_is_told_once_and_the_work_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    tries = 0
+async def _repeated(ends: Sequence[Exception | None]) -> None:
+    """Repeats work that ends like this, one try after the other, and cancels it after the last."""
+    coming = iter(ends)
+    left = len(ends)
     enough = asyncio.Event()
 
     async def work() -> None:
-        nonlocal tries
-        tries += 1
-        if tries == 5:
+        nonlocal left
+        left -= 1
+        if not left:
             enough.set()
-        if tries != 3:
-            raise ClickHouseAway("away")
+        if (fault := next(coming, None)) is not None:
+            raise fault
 
     task = asyncio.create_task(repeat(work, "counting", 0, 0, 1))
     await enough.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_failure_is_told_once_and_the_work_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    away = ClickHouseAway("away")
+    await _repeated([away, away, None, away, away])
     assert [record.getMessage() for record in caplog.records] == ["counting failed, trying again: away"] * 2
 
 
 async def test_an_unforeseen_error_does_not_end_the_work_either(caplog: pytest.LogCaptureFixture) -> None:
-    tries = 0
-    enough = asyncio.Event()
-
-    async def work() -> None:
-        nonlocal tries
-        tries += 1
-        if tries == 3:
-            enough.set()
-        raise KeyError("recipients")
-
-    task = asyncio.create_task(repeat(work, "counting", 0, 0, 1))
-    await enough.wait()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await _repeated([KeyError("recipients")] * 3)
     (record,) = caplog.records
     assert record.getMessage() == "counting failed in an unforeseen way, trying again"
     assert record.exc_info
