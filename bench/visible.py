@@ -17,7 +17,11 @@ from deploy.local.signing import SnsSigner
 from schemas.times import format_time
 
 POLL_S: Final = 0.1
-"""Time between two looks for one marked message: also the coarseness of what is measured."""
+"""Time between two looks for one marked message in its first second: also the coarseness of what is measured."""
+
+POLL_SHARE: Final = 0.1
+"""After that the next look comes when so much more of the time has passed. Each look costs the store as much as some 50
+callbacks do: many messages that are looked for ten times a second each would be what slows them down."""
 
 FIRST_LOOK_S: Final = 0.2
 GIVE_UP_S: Final = 60.0
@@ -57,7 +61,7 @@ async def _one(session: aiohttp.ClientSession, running: Stack, sns: SnsSigner) -
     while not await _is_visible(session, running, message_id):
         if time.perf_counter() - answered > GIVE_UP_S:
             raise RuntimeError(f"a marked message was not visible after {GIVE_UP_S:g} s")
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(max(POLL_S, POLL_SHARE * (time.perf_counter() - answered)))
     return Sample(answered - begin, time.perf_counter() - answered)
 
 

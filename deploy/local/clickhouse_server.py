@@ -20,6 +20,7 @@ import orjson
 from aiohttp import web
 
 from deploy.local.engine import Engine, EngineError, ExternalTable, Request, Session
+from deploy.local.forms import form_parts
 from deploy.local.statements import (
     TRANSPORT_PARAMETERS,
     StatementFault,
@@ -161,6 +162,7 @@ async def _session(
         yield session
     except asyncio.CancelledError:
         if kind is _READING:
+            session.killed = True
             control.submit(engine.kill, session)
         raise
     finally:
@@ -177,13 +179,11 @@ async def _read(request: web.Request) -> tuple[bytes, Request]:
     external: list[ExternalTable] = []
     body = b""
     if request.content_type == "multipart/form-data":
-        async for part in await request.multipart():
-            data = bytes(await part.read(decode=False))  # type: ignore[union-attr]
-            name = part.name or ""  # type: ignore[union-attr]
-            if part.filename is None:  # type: ignore[union-attr]
-                parameters[name] = data.decode()
+        for part in form_parts(request.headers["Content-Type"], await request.read()):
+            if part.filename is None:
+                parameters[part.name] = part.data.decode()
             else:
-                external.append(_external(name, data, parameters))
+                external.append(_external(part.name, part.data, parameters))
     elif request.can_read_body:
         body = await _on(
             request.app[_WRITING], _decoded, await request.read(), request.headers.get("Content-Encoding")

@@ -1,12 +1,15 @@
 """chDB, the ClickHouse engine as a library, as one engine of this process that answers many statements at once.
 
-Every statement runs on a connection of its own (opening one takes 0.1 ms), so that what one sets, uses or creates for
-its session can never meet another. All methods block and belong on threads; the engine itself runs in parallel.
+Every statement has a connection to itself, so that what one sets, uses or creates for its session can never meet
+another. A connection that only read or inserted, and without a fault, is used again for statements of the same database
+and settings: opening one and setting it up takes as much CPU as a short answer. All methods block and belong on
+threads; the engine itself runs in parallel.
 """
 
 import threading
 import uuid
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +42,9 @@ SERVER_SETTINGS = {
     "max_thread_pool_free_size": 50,
 }
 """Of the whole engine, in bytes and threads."""
+
+MOST_IDLE = 32
+"""Connections kept for the next statement of their kind."""
 
 SESSION_SETTINGS = {
     # chDB's defaults are those of the command line tool; a server takes no bare expression for a SELECT.
@@ -88,10 +94,24 @@ class Engine:
         # As long as this connection is open the engine lives; the others come and go.
         self._keeper: Any = chdb.connect(f"{self._path}?{options}")
         self.timezone: str = self._keeper.query("SELECT timezone()", "TabSeparated").bytes().decode().strip()
+        self._idle: deque[_Connection] = deque()
+        self._idle_lock = threading.Lock()
 
     def session(self, request: Request) -> "Session":
         """A connection with the request's database, settings and external tables. Raises EngineError."""
-        return Session(chdb.connect(self._path), request)
+        kind = (request.database, frozenset(request.settings.items()))
+        with self._idle_lock:
+            connection = next((each for each in self._idle if each.kind == kind), None)
+            if connection is not None:
+                self._idle.remove(connection)
+        return Session(connection or _Connection(self._path, kind), request, self._give_back)
+
+    def _give_back(self, connection: "_Connection") -> None:
+        with self._idle_lock:
+            self._idle.append(connection)
+            oldest = self._idle.popleft() if len(self._idle) > MOST_IDLE else None
+        if oldest is not None:
+            oldest.chdb.close()
 
     def kill(self, session: "Session | None" = None) -> None:
         """Cancels what a session is running, or what all are; returns at once."""
@@ -101,37 +121,71 @@ class Engine:
 
     def close(self) -> None:
         """Closes the engine, once no session is open."""
+        while self._idle:
+            self._idle.pop().chdb.close()
         self._keeper.close()
+
+
+class _Connection:
+    """A connection to the engine, set up for one database and some settings."""
+
+    def __init__(self, path: str, kind: tuple[str, frozenset[tuple[str, str]]]) -> None:
+        self.id = uuid.uuid4().hex
+        """By this comment KILL QUERY finds what it runs."""
+        self.kind = kind
+        self.chdb: Any = chdb.connect(path)
+        database, settings = kind
+        try:
+            if database:
+                self.run(f"USE `{quoted(database)}`")
+            self.run(set_statement({**SESSION_SETTINGS, **dict(settings), "log_comment": self.id}))
+        except BaseException:
+            self.chdb.close()
+            raise
+
+    def run(
+        self, statement: str, format_: str = "TabSeparated", parameters: dict[str, str] | None = None
+    ) -> Any:
+        """chDB's whole result. Raises EngineError."""
+        try:
+            return self.chdb.query(statement, format_, params=parameters or {})
+        except Exception as error:
+            raise _refused(error) from None
 
 
 class Session:
     """One statement's connection. Its calls exclude each other; close() waits for the one under way."""
 
-    def __init__(self, connection: Any, request: Request) -> None:
-        self.id = uuid.uuid4().hex
+    def __init__(
+        self, connection: _Connection, request: Request, give_back: Callable[[_Connection], None]
+    ) -> None:
+        self.id = connection.id
         self.rows_read = 0
         self.bytes_read = 0
+        self.killed = False
+        """Set by whoever has it killed: the killing may come late, and must not meet the connection's next statement."""
         self._connection = connection
+        self._give_back = give_back
+        self._unspoiled = False
         self._parameters = dict(request.parameters)
         self._stream: Any = None
         self._header: bytes | None = None
         self._busy = threading.Lock()
+        self._bare = not request.external
         try:
-            if request.database:
-                self._run(f"USE `{quoted(request.database)}`")
-            # By this comment KILL QUERY finds it.
-            self._run(set_statement({**SESSION_SETTINGS, **request.settings, "log_comment": self.id}))
             for table in request.external:
-                self._run(f"CREATE TEMPORARY TABLE `{quoted(table.name)}` ({table.columns})")
+                connection.run(f"CREATE TEMPORARY TABLE `{quoted(table.name)}` ({table.columns})")
                 self._append(f"INSERT INTO `{quoted(table.name)}`", table.format, table.data)
         except BaseException:
-            connection.close()
+            connection.chdb.close()
             raise
 
     def insert(self, insert: Insert, data: bytes) -> int:
         """Inserts those rows, all or (within a block of a million) none; the number of rows written."""
         with self._busy:
-            return self._append(insert.statement, insert.format, data)
+            rows = self._append(insert.statement, insert.format, data)
+            self._unspoiled = True
+            return rows
 
     def open(self, statement: str, default_format: str) -> bytes:
         """Starts a statement; its whole answer, or the beginning of it where next() has more to say."""
@@ -139,7 +193,7 @@ class Session:
             format_ = output_format(statement, default_format)
             if is_select(statement) and format_ in STREAMED_FORMATS | NAMED_FORMATS:
                 try:
-                    self._stream = self._connection.send_query(
+                    self._stream = self._connection.chdb.send_query(
                         statement, default_format, params=self._parameters
                     )
                 except Exception as error:
@@ -152,7 +206,7 @@ class Session:
                 if format_ not in NAMED_FORMATS:
                     return b""
                 # No block, hence no line of names: the plain way has it.
-            return self._run(statement, default_format, self._parameters)
+            return self._run(statement, default_format)
 
     def next(self) -> bytes:
         """The next part of an answer; empty at its end. Raises EngineError."""
@@ -165,7 +219,10 @@ class Session:
         with self._busy:
             with suppress(Exception):
                 self._end_stream()
-            self._connection.close()
+            if self._unspoiled and self._bare and not self.killed:
+                self._give_back(self._connection)
+            else:
+                self._connection.chdb.close()
 
     def _next(self) -> bytes:
         try:
@@ -173,6 +230,7 @@ class Session:
         except Exception as error:
             raise _refused(error) from None
         if block is None:
+            self._unspoiled = True
             return b""
         self.rows_read += block.storage_rows_read()
         self.bytes_read += block.storage_bytes_read()
@@ -184,13 +242,8 @@ class Session:
             self._stream.close()
             self._stream = None
 
-    def _run(
-        self, statement: str, format_: str = "TabSeparated", parameters: dict[str, str] | None = None
-    ) -> bytes:
-        try:
-            result = self._connection.query(statement, format_, params=parameters or {})
-        except Exception as error:
-            raise _refused(error) from None
+    def _run(self, statement: str, format_: str) -> bytes:
+        result = self._connection.run(statement, format_, self._parameters)
         self.rows_read += result.storage_rows_read()
         self.bytes_read += result.storage_bytes_read()
         answer: bytes | None = result.bytes()
@@ -198,7 +251,7 @@ class Session:
 
     def _append(self, statement: str, format_: str, data: bytes) -> int:
         try:
-            inserter = self._connection.send_insert(statement, format_)
+            inserter = self._connection.chdb.send_insert(statement, format_)
             inserter.append(data)
             return int(inserter.finish().rows_written)
         except Exception as error:
