@@ -91,8 +91,11 @@ def ceiling(highest: float) -> float:
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= highest * (1 - 1e-9))
 
 
-def curves(series: Sequence[Values], labels: Sequence[str], *, top: float | None = None) -> Curves:
-    """Lines through values at equal distances. `top` is the value at the top edge, a round one by itself."""
+def curves(
+    series: Sequence[Values], labels: Sequence[str], *, top: float | None = None, whole: bool = False
+) -> Curves:
+    """Lines through values at equal distances. `top` is the value at the top edge, a round one by itself; with `whole` the
+    grid has no fractions."""
     top = top or ceiling(
         max((value for values in series for value in values if value is not None), default=0)
     )
@@ -106,11 +109,13 @@ def curves(series: Sequence[Values], labels: Sequence[str], *, top: float | None
         for values in series
     ]
     xs = [LEFT + index * step for index in range(len(labels))]
-    return Curves([_path(each) for each in points], points, _ticks(top), _labels(labels, xs))
+    return Curves([_path(each) for each in points], points, _ticks(top, whole), _labels(labels, xs))
 
 
-def bars(series: Sequence[Values], labels: Sequence[str], *, top: float | None = None) -> Bars:
-    """Bars of several series, stacked in their order, one place for each label."""
+def bars(
+    series: Sequence[Values], labels: Sequence[str], *, top: float | None = None, whole: bool = False
+) -> Bars:
+    """Bars of several series, stacked in their order, one place for each label; `top` and `whole` as for curves."""
     sums = [sum(values[index] or 0 for values in series) for index in range(len(labels))]
     top = top or ceiling(max(sums, default=0))
     place = INNER_WIDTH / max(1, len(labels))
@@ -129,7 +134,7 @@ def bars(series: Sequence[Values], labels: Sequence[str], *, top: float | None =
             )
             base += value
     xs = [LEFT + place * (index + 0.5) for index in range(len(labels))]
-    return Bars(found, _ticks(top), _labels(labels, xs))
+    return Bars(found, _ticks(top, whole), _labels(labels, xs))
 
 
 def funnel(steps: Sequence[tuple[str, int]]) -> list[Step]:
@@ -156,8 +161,13 @@ def _path(points: Sequence[Point]) -> str:
     return " ".join(pieces)
 
 
-def _ticks(top: float) -> list[Tick]:
-    return [Tick(_y(top * part / 4, top), top * part / 4) for part in range(5)]
+def _ticks(top: float, whole: bool) -> list[Tick]:
+    """Lines at the round parts of a round top."""
+    leading = top / 10.0 ** math.floor(math.log10(top))
+    parts = 4 if math.isclose(leading, 2) else 5
+    if whole:
+        parts = min(parts, max(1, int(top)))
+    return [Tick(_y(top * part / parts, top), top * part / parts) for part in range(parts + 1)]
 
 
 def _labels(labels: Sequence[str], xs: Sequence[float]) -> list[Label]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp_jinja2
 from aiohttp import web
-from multidict import MultiMapping
+from multidict import MultiDict, MultiMapping
 
 from query.console.security import Handler, check_meant, is_console, local_path
 from query.console.visit import Visit, canonical, visit_of
@@ -40,7 +40,7 @@ def change(make: Change, scope: Scope) -> Handler:
 
     async def handler(request: web.Request) -> web.StreamResponse:
         visit = await visit_of(request)
-        form: MultiMapping[str] = await request.post()  # type: ignore[assignment]
+        form = await read_form(request)
         if not visit.is_signed_in:
             return to_sign_in(visit, local_path(form.get("back")))
         check_meant(request, visit.session, form)
@@ -48,6 +48,13 @@ def change(make: Change, scope: Scope) -> Handler:
         return await make(visit, form)
 
     return handler
+
+
+async def read_form(request: web.Request) -> MultiMapping[str]:
+    """The fields of a form; the console takes no files."""
+    return MultiDict(
+        (name, value) for name, value in (await request.post()).items() if isinstance(value, str)
+    )
 
 
 def _check_scope(visit: Visit, scope: Scope) -> None:

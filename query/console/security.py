@@ -61,7 +61,7 @@ def _is_https(request: web.Request) -> bool:
 def check_meant(request: web.Request, signed_in: SignedIn, form: MultiMapping[str]) -> None:
     """Raises ProblemError where a change does not come from a page of this session."""
     token = form.get(CSRF_FIELD, "")
-    if not isinstance(token, str) or not secrets.compare_digest(token.encode(), signed_in.csrf.encode()):
+    if not secrets.compare_digest(token.encode(errors="replace"), signed_in.csrf.encode()):
         raise ProblemError(FORBIDDEN, "the form is not one of this session: open the page anew and try again")
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc != request.host:

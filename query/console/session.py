@@ -55,7 +55,8 @@ class SignedIn:
 
     @tenant.setter
     def tenant(self, name: str | None) -> None:
-        self._session[_TENANT] = name
+        if name != self.tenant:
+            self._session[_TENANT] = name
 
     def say(self, text: str, tone: str = "good") -> None:
         """Tells something on the next page that is shown; `tone` is good or bad."""

@@ -118,7 +118,7 @@ def canonical(visit: Visit) -> str | None:
         query = _tidied(query, visit.zone)
     if visit.is_operator:
         if "tenant" in query:
-            visit.session.tenant = query["tenant"] or None
+            visit.session.tenant = query["tenant"] if query["tenant"] in visit.context.tenants else None
         elif visit.session.tenant is not None:
             query["tenant"] = visit.session.tenant
         if not query.get("tenant", "-"):

@@ -38,6 +38,14 @@ def test_a_higher_value_is_never_drawn_lower(values: list[float | None]) -> None
     assert all(lower.y >= higher.y for lower, higher in itertools.pairwise(by_value))
 
 
+@pytest.mark.parametrize(
+    ("highest", "values"),
+    [(1, [0, 1]), (2, [0, 1, 2]), (3, [0, 1, 2, 3, 4, 5]), (900, [0, 200, 400, 600, 800, 1000])],
+)
+def test_a_grid_of_counts_has_no_fractions(highest: int, values: list[float]) -> None:
+    assert [tick.value for tick in charts.bars([[highest]], ["today"], whole=True).ticks] == values
+
+
 def test_a_gap_begins_the_line_anew() -> None:
     (path,) = charts.curves([[1, 1, None, 0, 0]], list("abcde")).paths
     assert path.count("M") == 2 and path.count("L") == 2

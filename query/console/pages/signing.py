@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from query.console.page import change, redirect, render
+from query.console.page import change, read_form, redirect, render
 from query.console.security import check_meant, local_path
 from query.console.session import begin, end
 from query.console.visit import Visit, visit_of
@@ -28,9 +28,9 @@ async def get_sign_in(request: web.Request) -> web.StreamResponse:
 async def post_sign_in(request: web.Request) -> web.StreamResponse:
     """Begins a session where the key is known and may read."""
     visit = await visit_of(request)
-    form = await request.post()
-    check_meant(request, visit.session, form)  # type: ignore[arg-type]
-    back, key = local_path(str(form.get("next", ""))), str(form.get("key", "")).strip()
+    form = await read_form(request)
+    check_meant(request, visit.session, form)
+    back, key = local_path(form.get("next")), form.get("key", "").strip()
     principal = visit.context.tenants.principal(key)
     if principal is None or "read" not in principal.scopes:
         metrics.SIGN_INS.labels("refused").inc()
