@@ -8,6 +8,8 @@ from typing import Any
 from aiohttp import web
 
 from query.bodies import MAX_BODY_BYTES
+from query.console.app import add_console
+from query.console.app import middlewares as console_middlewares
 from query.context import CONTEXT, Context
 from query.limits import read_limits
 from query.routes.addresses import get_address, get_addresses, get_diagnosis
@@ -35,11 +37,17 @@ RETRY_AFTER_S = 2
 
 def make_app(context: Context) -> web.Application:
     """The application; it closes what the context holds open. Raises LimitsFault where a file of limits is faulty."""
+    settings = context.settings
     app = web.Application(
-        middlewares=[problems_middleware, _measured, _store_errors], client_max_size=MAX_BODY_BYTES
+        middlewares=[
+            problems_middleware,
+            *console_middlewares(settings.console_secret),
+            _measured,
+            _store_errors,
+        ],
+        client_max_size=MAX_BODY_BYTES,
     )
     app[CONTEXT] = context
-    settings = context.settings
     sending = app[SENDING] = Sending(
         settings.kafka, context.rows, read_limits(settings.limits), settings.sendability_stale_s
     )
@@ -82,6 +90,7 @@ def make_app(context: Context) -> web.Application:
     app.router.add_post("/v1/sendability", post_sendability)
     app.router.add_get("/v1/tenants", get_tenants)
     app.router.add_post("/v1/tenants/{tenant}/release", post_release)
+    add_console(app)
     app.on_startup.append(start)
     app.on_cleanup.append(close)
     return app

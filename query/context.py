@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from multidict import MultiMapping
 
 from query.filters import OF_OPERATOR
 from query.lag import Lag
@@ -56,8 +57,15 @@ def asked(
     """The context, whose key it is, and the parameters of a request. Raises ProblemError."""
     context = request.app[CONTEXT]
     principal = authenticate(request, context.tenants, scope)
+    return context, principal, parameters_of(principal, request.query, known)
+
+
+def parameters_of(
+    principal: Principal, query: MultiMapping[str], known: Mapping[str, Parameter]
+) -> dict[str, Any]:
+    """The parameters of a query, as somebody may give them. Raises ProblemError."""
     if principal.tenant is None:
         known = {**known, **OF_OPERATOR}
-    elif "tenant" in request.query:
+    elif "tenant" in query:
         raise refused("tenant", "only the operator's keys may name a tenant")
-    return context, principal, read_parameters(request.query, known)
+    return read_parameters(query, known)

@@ -96,6 +96,7 @@ QUERY_UNREADABLE = Counter(
     "waybill_query_unreadable_values",
     "Values of standings, consents and the tenants' log that could not be read",
 )
+SIGN_INS = Counter("waybill_console_sign_ins", "Attempts to sign in to the console, by result", ["result"])
 TENANT_STEPS = Counter(
     "waybill_query_tenant_steps", "Tenants and senders warned, blocked or cleared by their rates", ["kind"]
 )

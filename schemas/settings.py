@@ -181,6 +181,23 @@ class QuerySettings(KafkaSettings, ClickHouseSettings, TenantsSettings):
     limits: Path | None = Field(
         None, description="path of a file of limits and accepted rates; unset = query/limits.toml"
     )
+    ingest_url: str = Field(
+        "http://127.0.0.1:8080",
+        pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$",
+        description="base URL of ingest, to which the console sends what people change; in make run the one that it started",
+    )
+    console_secret: str = Field(
+        "",
+        pattern=r"^(.{32,})?$",
+        repr=False,
+        description="at least 32 characters that the console's sessions are encrypted with, the same in all processes "
+        "of query; unset = fresh ones per start, in make run kept under WAYBILL_HOME",
+    )
+    console_https: bool = Field(
+        False,
+        description="whether the console is always reached over https, so that its cookies are never sent otherwise; "
+        "false = where X-Forwarded-Proto says so",
+    )
 
 
 class PrepareSettings(StateSettings, ClickHouseSettings, TenantsSettings):

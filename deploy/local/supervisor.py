@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import secrets
 import signal
 import sys
 import time
@@ -171,6 +172,8 @@ class Supervisor:
             "WAYBILL_WORKER_PORT": str(self._ports.worker),
             "WAYBILL_SINK_PORT": str(self._ports.sink),
             "WAYBILL_WORKER_DATA": str(self._home / "worker"),
+            "WAYBILL_INGEST_URL": os.environ.get("WAYBILL_INGEST_URL") or where.ingest,
+            "WAYBILL_CONSOLE_SECRET": os.environ.get("WAYBILL_CONSOLE_SECRET") or _kept_secret(self._home),
             "WAYBILL_INSTANCE": os.environ.get("WAYBILL_INSTANCE") or "local",
         }
         if where.sns_certs:
@@ -238,7 +241,7 @@ class Supervisor:
     def _welcome(self) -> Iterator[str]:
         where = self._endpoints
         yield f"ingest  {where.ingest}   (providers post their callbacks here)"
-        yield f"query   {where.query}   (the email log, the SMS log, rates)"
+        yield f"query   {where.query}   (the console for people, /v1 for programs)"
         if self._demo:
             yield ""
             yield f"tenant  {self._demo.name}, made for this run, in {self._demo.folder}; its key is {self._demo.key}"
@@ -256,6 +259,18 @@ class Supervisor:
             with suppress(TimeoutError, asyncio.CancelledError):
                 await asyncio.wait_for(task, 3)
         self._say("stopped")
+
+
+def _kept_secret(home: Path) -> str:
+    """What the console's sessions are encrypted with: made the first time, so that a restart signs nobody out."""
+    file = home / "console-secret"
+    if not file.exists():
+        # Beside its place first, so that an interrupted start leaves nothing half-made.
+        partial_file = home / "console-secret.partial"
+        partial_file.touch(mode=0o600)
+        partial_file.write_text(secrets.token_urlsafe(32))
+        partial_file.rename(file)
+    return file.read_text()
 
 
 def _has_terminal() -> bool:

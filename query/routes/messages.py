@@ -51,8 +51,30 @@ DEFAULT_LIMIT = 50
 async def get_messages(request: web.Request) -> web.StreamResponse:
     """The log, a page of it as JSON or the whole as a stream."""
     context, principal, given = asked(request, PARAMETERS)
-    where = attributed(scope_of(principal, given), given)
-    return await answer_log(request, context, principal, given, where, "messages")
+    if is_stream(given):
+        return await stream_messages(request, context, principal, given)
+    return json_response(await messages_document(context, principal, given))
+
+
+async def messages_document(
+    context: Context, principal: Principal, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A page of the log: its items and the cursor of the next one. Raises ProblemError."""
+    return await log_document(
+        context, principal, given, attributed(scope_of(principal, given), given), "messages"
+    )
+
+
+async def stream_messages(
+    request: web.Request, context: Context, principal: Principal, given: Mapping[str, Any]
+) -> web.StreamResponse:
+    """The whole log in the format asked for. Raises ProblemError."""
+    return await stream_log(request, context, principal, given, attributed(scope_of(principal, given), given))
+
+
+def is_stream(given: Mapping[str, Any]) -> bool:
+    """Whether the whole result is asked for, and not a page of it."""
+    return bool(given.get("format", "json") != "json")
 
 
 async def answer_log(
@@ -64,16 +86,36 @@ async def answer_log(
     name: str,
 ) -> web.StreamResponse:
     """The log rows of `where`, as the log's parameters ask for them; `name` tells whose cursors these are."""
-    add_log_filters(where, given)
-    order = order_of(given.get("sort", "-at"))
-    columns = item_columns(bind_labels(where, context.tenants), with_tenant=principal.tenant is None)
-    if (form := given.get("format", "json")) != "json":
-        if "cursor" in given:
-            raise refused("cursor", "a stream is the whole result and has no pages")
-        return await export(
-            request, context, whole_sql(where, columns, order), where.parameters, form, "messages", as_item
-        )
+    if is_stream(given):
+        return await stream_log(request, context, principal, given, where)
+    return json_response(await log_document(context, principal, given, where, name))
 
+
+async def stream_log(
+    request: web.Request, context: Context, principal: Principal, given: Mapping[str, Any], where: Where
+) -> web.StreamResponse:
+    """All log rows of `where` in the format asked for."""
+    if "cursor" in given:
+        raise refused("cursor", "a stream is the whole result and has no pages")
+    columns, order = _as_asked(context, principal, given, where)
+    sql = whole_sql(where, columns, order)
+    return await export(request, context, sql, where.parameters, given["format"], "messages", as_item)
+
+
+def _as_asked(
+    context: Context, principal: Principal, given: Mapping[str, Any], where: Where
+) -> tuple[str, list[SortColumn]]:
+    """Adds the log's own filters to `where`; gives the columns of an item and the order."""
+    add_log_filters(where, given)
+    columns = item_columns(bind_labels(where, context.tenants), with_tenant=principal.tenant is None)
+    return columns, order_of(given.get("sort", "-at"))
+
+
+async def log_document(
+    context: Context, principal: Principal, given: Mapping[str, Any], where: Where, name: str
+) -> dict[str, Any]:
+    """A page of the log rows of `where`; `name` tells whose cursors these are."""
+    columns, order = _as_asked(context, principal, given, where)
     filters = {each: value for each, value in given.items() if each not in _NOT_THE_QUESTION}
     this = question(name, principal.tenant, filters=filters)
     size = given.get("limit", DEFAULT_LIMIT)
@@ -87,7 +129,7 @@ async def answer_log(
         if len(rows) > size
         else None
     )
-    return json_response({"items": [as_item(row) for row in rows[:size]], "next": more})
+    return {"items": [as_item(row) for row in rows[:size]], "next": more}
 
 
 async def _page(

@@ -237,7 +237,7 @@ async def test_readiness_tells_how_far_behind_kafka_the_store_is(server: QuerySe
 
 
 async def test_unknown_addresses_are_404_and_wrong_methods_405(server: QueryServer) -> None:
-    for path in ("/", "/v1", "/v1/", "/v1/nonsense", "/v2/messages"):
+    for path in ("/v1", "/v1/", "/v1/nonsense", "/v2/messages"):
         status, problem = await server.get(path)
         assert (status, problem["code"]) == (404, "not_found"), path
     status, _, body = await server.raw("/v1/messages", method="POST")

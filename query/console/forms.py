@@ -1,0 +1,109 @@
+"""Forms of filters: the fields of a list, filled from the URL, and each filter in force as something to take away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from query.console.moments import from_field, local, minute, to_field
+from query.console.visit import Visit
+
+Option = tuple[str, str]
+"""Value and label."""
+
+KEPT = ("tenant", "sort", "limit")
+"""Parameters that are no filters and that a form hands on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a form. `kind`: text, search, choice (one of `options`), choices (several), from, to (times).
+
+    `primary` fields are always seen, the others once somebody asks for more. `none` tells that an empty value is a filter
+    of its own, which finds what has none.
+    """
+
+    name: str
+    label: str
+    kind: str = "text"
+    options: Sequence[Option] = ()
+    primary: bool = False
+    none: bool = False
+    placeholder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A field with what the URL says of it; `input` and `value` are the HTML field's type and value."""
+
+    field: Field
+    input: str
+    value: str
+    values: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A filter in force, in words, and the URL without it."""
+
+    label: str
+    text: str
+    away: str
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of filters as a page shows it."""
+
+    fields: Sequence[Filled]
+    in_force: Sequence[InForce]
+    kept: Sequence[tuple[str, str]]
+    clear: str
+    """The URL without any filter."""
+
+    @property
+    def primary(self) -> list[Filled]:
+        """The fields that are always seen."""
+        return [each for each in self.fields if each.field.primary]
+
+    @property
+    def further(self) -> list[Filled]:
+        """The other fields."""
+        return [each for each in self.fields if not each.field.primary]
+
+    @property
+    def is_further_used(self) -> bool:
+        """Whether one of the other fields is in force."""
+        return any(each.values for each in self.further)
+
+
+def form_of(visit: Visit, fields: Sequence[Field]) -> Form:
+    """The form of a page's filters, as its URL has them."""
+    query = visit.request.query
+    filled, in_force = [], []
+    for field in fields:
+        values = query.getall(field.name, [])
+        kind, value = _shown(visit, field, values[0] if values else "")
+        filled.append(Filled(field, kind, value, values))
+        in_force += [
+            InForce(field.label, _told(visit, field, each), visit.without(field.name, each))
+            for each in values
+            if each or field.none
+        ]
+    kept = [(name, value) for name, value in query.items() if name in KEPT]
+    return Form(filled, in_force, kept, visit.here(**dict.fromkeys((each.name for each in fields), None)))
+
+
+def _shown(visit: Visit, field: Field, value: str) -> tuple[str, str]:
+    if field.kind in ("from", "to"):
+        return to_field(value, visit.zone, ends=field.kind == "to") if value else ("date", "")
+    return field.kind, value
+
+
+def _told(visit: Visit, field: Field, value: str) -> str:
+    if not value:
+        return "none"
+    if field.kind in ("from", "to"):
+        try:
+            return minute(local(from_field(value, visit.zone), visit.zone))
+        except (ValueError, OverflowError):
+            return value
+    return dict(field.options).get(value, value)

@@ -1,0 +1,50 @@
+"""What people change is sent to ingest over HTTP, with their own key, as any other program does."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import orjson
+from aiohttp import web
+from yarl import URL
+
+from query.console.visit import Visit
+from schemas.problems import BAD_REQUEST, PROBLEMS, UNAVAILABLE, ProblemError
+
+_TIMEOUT = aiohttp.ClientTimeout(total=15)
+_BY_CODE = {problem.code: problem for problem in PROBLEMS}
+_CLIENT = web.AppKey("ingest client", aiohttp.ClientSession)
+
+
+async def ingest_client(app: web.Application) -> AsyncIterator[None]:
+    """Keeps connections to ingest while the application runs (a cleanup context)."""
+    async with aiohttp.ClientSession(timeout=_TIMEOUT) as client:
+        app[_CLIENT] = client
+        yield
+
+
+async def send_to_ingest(visit: Visit, method: str, path: str, document: dict[str, Any]) -> None:
+    """Sends a change, for the tenant that is shown; `path` is encoded already.
+
+    Raises ProblemError with what ingest answered, `unavailable` where it is away.
+    """
+    base = visit.context.settings.ingest_url.rstrip("/")
+    url = URL(f"{base}{path}", encoded=True)
+    if visit.is_operator and visit.tenant:
+        url = url.with_query(tenant=visit.tenant)
+    try:
+        async with visit.request.app[_CLIENT].request(
+            method,
+            url,
+            data=orjson.dumps(document),
+            headers={"Authorization": f"Bearer {visit.session.key}", "Content-Type": "application/json"},
+        ) as answer:
+            if answer.status < 400:
+                return
+            told = orjson.loads(await answer.read())
+    except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):
+        raise ProblemError(
+            UNAVAILABLE, "what you changed could not be stored: ingest is away. Try again shortly."
+        ) from None
+    extra = {name: told[name] for name in ("errors", "parameter") if name in told}
+    raise ProblemError(_BY_CODE.get(told.get("code"), BAD_REQUEST), told.get("detail", ""), **extra)

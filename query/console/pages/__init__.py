@@ -1,0 +1,1 @@
+"""The pages, a module for each thing that they are about: ROUTES, and ENTRIES of the navigation."""

@@ -1,0 +1,106 @@
+"""The email log and the SMS log: what became of every message for every recipient."""
+
+from collections import Counter
+from typing import Any
+
+from aiohttp import web
+
+from query.auth import scope_of
+from query.console.forms import Field, Option, form_of
+from query.console.navigation import Entry
+from query.console.page import page, redirect, render
+from query.console.visit import Visit
+from query.routes.messages import PARAMETERS, is_stream, messages_document, stream_messages
+from query.sql.addresses import about, standings_sql
+from schemas.standing import Standing
+from schemas.status import COUNTS, Status, label
+
+EMAIL, SMS = "/email-log", "/sms-log"
+
+ENTRIES = (Entry("Messages", "Email log", EMAIL), Entry("Messages", "SMS log", SMS))
+
+
+async def get_email_log(visit: Visit) -> web.StreamResponse:
+    """GET /email-log: the parameters are those of GET /v1/messages."""
+    return await _log(visit, "email")
+
+
+async def get_sms_log(visit: Visit) -> web.StreamResponse:
+    """GET /sms-log: the parameters are those of GET /v1/messages."""
+    return await _log(visit, "sms")
+
+
+async def get_home(visit: Visit) -> web.StreamResponse:
+    """GET /: the log is what most come for."""
+    return redirect(visit.url(EMAIL))
+
+
+async def _log(visit: Visit, channel: str) -> web.StreamResponse:
+    given = visit.read(PARAMETERS, channel=channel)
+    if is_stream(given):
+        return await stream_messages(visit.request, visit.context, visit.principal, given)
+    document = await messages_document(visit.context, visit.principal, given)
+    return render(
+        visit,
+        "log.html",
+        channel=channel,
+        form=form_of(visit, fields(channel, visit.vocabulary)),
+        sort=given.get("sort", "-at"),
+        items=document["items"],
+        next=document["next"],
+        blocked=await _blocked(visit, channel, given, document["items"]),
+    )
+
+
+async def _blocked(
+    visit: Visit, channel: str, given: dict[str, Any], items: list[dict[str, Any]]
+) -> dict[tuple[str | None, str], dict[str, Any]]:
+    """The standing of those addresses on the page that are not to be written to now, by tenant and address."""
+    if not items:
+        return {}
+    places = [(channel, item["recipient"]) for item in items]
+    where = about(scope_of(visit.principal, given), places)
+    where.equal("m.standing", Standing.INVALID)
+    rows = await visit.context.rows(standings_sql(where), where.parameters)
+    return {(row["tenant"] if visit.is_operator else None, row["address"]): row for row in rows}
+
+
+def fields(channel: str, vocabulary: str) -> list[Field]:
+    """The filters of a log."""
+    statuses = _options(channel, vocabulary)
+    content = Field("subject", "Subject") if channel == "email" else Field("text", "Text")
+    return [
+        Field("q", "Search", "search", primary=True, placeholder="Address, subject, text, id, reason …"),
+        Field("from", "From", "from", primary=True),
+        Field("to", "To", "to", primary=True),
+        Field("status", "Status", "choices", statuses, primary=True),
+        Field("recipient", "Recipient" if channel == "email" else "Phone number"),
+        content,
+        Field("domain", "Recipient’s domain") if channel == "email" else Field("method", "Method", none=True),
+        Field("sender", "Sender", none=True),
+        Field("campaign", "Mailing", none=True),
+        Field("category", "Category", none=True),
+        Field("customer", "Customer", none=True),
+        Field("document", "Document", none=True),
+        *([Field("method", "Method", none=True)] if channel == "email" else []),
+        Field("reached", "Ever was", "choices", [(name, name.replace("_", " ")) for name in COUNTS]),
+        Field("gave_up", "Gave up after a soft bounce", "choice", [("true", "yes"), ("false", "no")]),
+        Field("updated_from", "Changed since", "from"),
+    ]
+
+
+def _options(channel: str, vocabulary: str) -> list[Option]:
+    """The statuses by their labels; where several have the same one, the status stands behind it."""
+    labels = {status: label(status, channel, vocabulary=vocabulary) for status in Status}
+    shared = Counter(labels.values())
+    return [
+        (str(status), f"{labels[status]} ({status})" if shared[labels[status]] > 1 else labels[status])
+        for status in sorted(Status, key=lambda status: -status.rank)
+    ]
+
+
+ROUTES = [
+    web.get("/", page(get_home)),
+    web.get(EMAIL, page(get_email_log)),
+    web.get(SMS, page(get_sms_log)),
+]

@@ -1,0 +1,78 @@
+"""The geometry of charts."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from query.console import charts
+
+VALUES = st.lists(st.none() | st.floats(0, 1e9), min_size=1, max_size=60)
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"),
+    [(0, 1), (0.031, 0.05), (0.97, 1), (1, 1), (1.01, 2), (21, 25), (26, 50), (730, 1000), (1000, 1000)],
+)
+def test_the_top_of_a_chart_is_a_round_number_at_or_above_its_highest_value(
+    highest: float, top: float
+) -> None:
+    assert charts.ceiling(highest) == pytest.approx(top)
+
+
+@given(values=VALUES)
+def test_every_value_has_a_point_inside_the_chart_and_a_gap_has_none(values: list[float | None]) -> None:
+    drawn = charts.curves([values], [str(index) for index in range(len(values))])
+    (points,) = drawn.points
+    assert [point.index for point in points] == [i for i, value in enumerate(values) if value is not None]
+    for point in points:
+        assert charts.LEFT <= point.x <= charts.WIDTH - charts.RIGHT
+        assert charts.TOP <= point.y <= charts.FLOOR
+
+
+@given(values=VALUES)
+def test_a_higher_value_is_never_drawn_lower(values: list[float | None]) -> None:
+    (points,) = charts.curves([values], [""] * len(values)).points
+    by_value = sorted(points, key=lambda point: values[point.index] or 0)
+    assert all(lower.y >= higher.y for lower, higher in itertools.pairwise(by_value))
+
+
+@pytest.mark.parametrize(
+    ("highest", "values"),
+    [(1, [0, 1]), (2, [0, 1, 2]), (3, [0, 1, 2, 3, 4, 5]), (900, [0, 200, 400, 600, 800, 1000])],
+)
+def test_a_grid_of_counts_has_no_fractions(highest: int, values: list[float]) -> None:
+    assert [tick.value for tick in charts.bars([[highest]], ["today"], whole=True).ticks] == values
+
+
+def test_a_gap_begins_the_line_anew() -> None:
+    (path,) = charts.curves([[1, 1, None, 0, 0]], list("abcde")).paths
+    assert path.count("M") == 2 and path.count("L") == 2
+
+
+def test_stacked_bars_stand_on_each_other_and_reach_the_sum() -> None:
+    drawn = charts.bars([[30], [20], [0]], ["today"], top=100)
+    lower, upper = drawn.bars
+    assert lower.y + lower.height == pytest.approx(charts.FLOOR)
+    assert upper.y + upper.height == pytest.approx(lower.y)
+    assert upper.y == pytest.approx(charts.FLOOR - charts.INNER_HEIGHT / 2)
+
+
+@given(count=st.integers(1, 400))
+def test_labels_are_as_many_as_there_is_room_for(count: int) -> None:
+    labels = charts.bars([[1] * count], [str(number) for number in range(count)]).labels
+    assert 1 <= len(labels) <= 8
+    assert labels[0].text == "0"
+
+
+def test_a_funnel_tells_each_steps_share_of_the_one_before() -> None:
+    steps = charts.funnel([("sent", 200), ("delivered", 150), ("opened", 0), ("clicked", 0)])
+    assert [step.width for step in steps] == [100, 75, 0, 0]
+    assert [step.of_previous for step in steps] == [None, 0.75, 0, None]
+
+
+def test_nothing_can_be_drawn_too() -> None:
+    assert charts.curves([[]], []).paths == [""]
+    assert charts.bars([[]], []).bars == []
+    assert charts.funnel([]) == []
