@@ -15,6 +15,7 @@ from query.routes.campaigns import get_campaign, get_campaigns, get_links, get_t
 from query.routes.consents import get_consent_log, get_consents
 from query.routes.customers import get_customer, get_customer_diagnosis, get_customer_messages
 from query.routes.dead_letters import get_dead_letters
+from query.routes.documents import get_document
 from query.routes.message import get_message
 from query.routes.messages import get_messages
 from query.routes.rates import get_rates
@@ -82,6 +83,7 @@ def make_app(context: Context) -> web.Application:
     app.router.add_get("/v1/customers/{customer}", get_customer)
     app.router.add_get("/v1/customers/{customer}/messages", get_customer_messages)
     app.router.add_get("/v1/customers/{customer}/diagnosis", get_customer_diagnosis)
+    app.router.add_get("/v1/documents/{document:.+}", get_document)
     app.router.add_get("/v1/statuses", get_statuses)
     app.router.add_get("/v1/rates", get_rates)
     app.router.add_get("/v1/dead-letters", get_dead_letters)

@@ -117,6 +117,7 @@ async def test_every_route_of_query_is_described_and_nothing_else(tmp_path: Path
         ("/v1/campaigns/{campaign}", campaigns.ONE_PARAMETERS),
         ("/v1/campaigns/{campaign}/timeline", campaigns.TIMELINE_PARAMETERS),
         ("/v1/campaigns/{campaign}/links", campaigns.LINKS_PARAMETERS),
+        ("/v1/documents/{document}", {}),
         ("/v1/statuses", statuses.PARAMETERS),
         ("/v1/dead-letters", dead_letters.PARAMETERS),
         ("/v1/tenants", tenants.PARAMETERS),
@@ -147,7 +148,13 @@ async def server(clickhouse: str, tmp_path_factory: pytest.TempPathFactory) -> A
     async with QueryServer(clickhouse, "127.0.0.1:1", tenants) as server:
         rows = make_rows(200, TENANTS)
         clicked = next(row for row in rows if row["tenant"] == "acme" and row["status"] == "clicked")
-        clicked |= {"message_id": "m-clicked", "campaign": "linked", "clicks": 1, "first_clicked_at": NOW}
+        clicked |= {
+            "message_id": "m-clicked",
+            "campaign": "linked",
+            "document": "linked document",
+            "clicks": 1,
+            "first_clicked_at": NOW,
+        }
         click = {
             "event_id": "1" * 32,
             "tenant": "acme",
@@ -225,6 +232,12 @@ async def test_a_real_campaign_is_as_described(server: QueryServer) -> None:
         document = await server.page(f"/v1/campaigns/linked{under}", *parameters)
         assert under == "" or document["items"]
         _check(_answer(f"/v1/campaigns/{{campaign}}{under}", 200, "application/json"), document)
+
+
+async def test_a_real_document_is_as_described(server: QueryServer) -> None:
+    document = await server.page("/v1/documents/linked%20document")
+    assert document["messages"] and document["events"]
+    _check(_answer("/v1/documents/{document}", 200, "application/json"), document)
 
 
 async def test_real_addresses_customers_and_diagnoses_are_as_described(server: QueryServer) -> None:
