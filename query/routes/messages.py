@@ -11,7 +11,7 @@ from query.auth import scope_of
 from query.context import Context, asked
 from query.cursors import decode_cursor, encode_cursor, question
 from query.exports import FORMATS, export
-from query.filters import SHARED, attributed
+from query.filters import DRILLED, SHARED, attributed, span_of
 from query.parameters import Parameter, boolean, choice, limit, refused, stripped, text, time
 from query.sql.messages import (
     OBJECTS,
@@ -32,6 +32,7 @@ from schemas.tenants import Principal
 
 PARAMETERS: dict[str, Parameter] = {
     **SHARED,
+    **DRILLED,
     **{name: Parameter(stripped) for name in ("recipient", "subject", "text", "q")},
     "status": Parameter(choice(*Status), many=True),
     "reached": Parameter(choice(*COUNTS), many=True),
@@ -144,9 +145,11 @@ async def _page(
     """Up to `wanted` rows. By `at` and newest first, the newest days are read before the rest."""
     if not (order[0].kind == "time" and order[0].sql == "m.filed_at" and order[0].descending):
         return await context.rows(page_sql(where, columns, order, wanted), where.parameters)
-    newest = place[0] + 1 if place else given.get("to")
+    oldest, newest = span_of(given)
+    if place:
+        newest = place[0] + 1
     rows: list[dict[str, Any]] = []
-    for from_ms, to_ms in windows(newest, given.get("from"), int(clock.time() * 1000)):
+    for from_ms, to_ms in windows(newest, oldest, int(clock.time() * 1000)):
         window = where.copy()
         window.between("m.filed_at", from_ms, to_ms)
         rows += await context.rows(page_sql(window, columns, order, wanted - len(rows)), window.parameters)

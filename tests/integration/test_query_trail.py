@@ -210,7 +210,7 @@ async def test_dead_letters_are_filtered_by_time_reason_and_stage(server: QueryS
     (item,) = await server.items("/v1/dead-letters", ("stage", "sink"), ("reason", "not_storable"))
     assert (item["cut"], len(item["receipt"]["body"]), item["raw"]) == (True, 64 * 1024, None)
     assert await server.items("/v1/dead-letters", ("reason", "malformed_line"), ("stage", "sink")) == []
-    for name, value in (("stage", "x"), ("limit", "0"), ("sort", "at"), ("cursor", "x"), ("from", "x")):
+    for name, value in (("stage", "x"), ("limit", "0"), ("sort", "reason"), ("cursor", "x"), ("from", "x")):
         status, problem = await server.get("/v1/dead-letters", (name, value))
         assert (status, problem["parameter"]) == (400, name)
 
