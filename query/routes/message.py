@@ -7,6 +7,7 @@ from aiohttp import web
 
 from query.auth import scope_of
 from query.context import asked
+from query.machine_verdicts import with_verdicts
 from query.parameters import refused
 from query.routes.messages import as_item
 from query.sql.message import DESCRIPTORS, events_sql, recipients_sql
@@ -51,7 +52,7 @@ async def get_message(request: web.Request) -> web.Response:
             "opens": sum(row["all_opens"] for row in unattributed),
             "clicks": sum(row["all_clicks"] for row in unattributed),
         },
-        "events": [_event(row) for row in events],
+        "events": [_event(row) for row in with_verdicts(events, rows)],
     }
     return json_response(document)
 
