@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.envelope import Envelope
-from tests.cases import payload, ses
+from tests.cases import app, payload, ses
 from tests.folding import mail_event, statuses
 
 PEOPLE = {"ann@example.org", "bob@example.net", "cy@example.org"}
@@ -76,6 +76,24 @@ def test_without_that_tag_nothing_is_declared_so_that_tracking_is_known_by_an_op
 def test_a_machine_that_opens_a_message_to_several_is_told_apart_as_far_as_its_agent_tells() -> None:
     said = statuses(DELIVERED, to_several("open-apple-mail-privacy"), to_several("open"))[None]
     assert (said["opens"], said["human_opens"]) == (2, 1)
+
+
+def test_what_only_the_application_registered_of_a_mailing_stands_with_its_recipients_and_not_with_nobody() -> (
+    None
+):
+    message_id = payload("ses", "send-to-several")["mail"]["messageId"]
+    message = {
+        "id": message_id,
+        "channel": "email",
+        "recipients": sorted(PEOPLE),
+        "campaign": "autumn",
+        "tracking": "none",
+    }
+    said = statuses(to_several("open"), app({"type": "message", "message": message}), to_several("send"))
+    assert {said[each]["campaign"] for each in PEOPLE} == {"autumn"}
+    assert {said[each]["tracking"] for each in PEOPLE} == {"none"}
+    assert (said[None]["campaign"], said[None]["tracking"]) == ("spring", None)
+    assert {one["message_id"] for one in said.values()} == {message_id}
 
 
 def test_of_one_recipient_nothing_is_unattributed() -> None:
