@@ -88,12 +88,17 @@ def _bursts(clicks: Sequence[Sighting]) -> set[int]:
     by_time = sorted(clicks, key=lambda seen: (seen[1], seen[0]))
     found: set[int] = set()
     for links, within in _BURSTS:
-        start = 0
-        for end, last in enumerate(by_time):
-            while last[1] - by_time[start][1] > within:
+        start = told = 0
+        inside: dict[int, int] = {}
+        for end, (_, at, _, link) in enumerate(by_time, 1):
+            inside[link] = inside.get(link, 0) + 1
+            while at - by_time[start][1] > within:
+                left = by_time[start][3]
+                inside[left] -= 1
+                if not inside[left]:
+                    del inside[left]
                 start += 1
-            if end - start + 1 >= links:
-                window = by_time[start : end + 1]
-                if len({seen[3] for seen in window}) >= links:
-                    found.update(seen[0] for seen in window)
+            if len(inside) >= links:
+                found.update(seen[0] for seen in by_time[max(start, told) : end])
+                told = end
     return found
