@@ -7,6 +7,8 @@ k = 64. Sketches merge by union: commutative, associative, and the same event tw
 
 from bisect import bisect_left
 
+from schemas.machine_reasons import SHORT_IDENTITY
+
 KEPT = 64
 
 Sighting = list[int]
@@ -19,7 +21,12 @@ list whose length tells whether it overflowed costs least to store and to read. 
 
 def identity_hash(event_id: str) -> int:
     """The 64-bit hash under which a sketch knows an event: the first half of its identity, which is a hash."""
-    return int(event_id[:16], 16)
+    return int(event_id[:SHORT_IDENTITY], 16)
+
+
+def short_identity(identity: int) -> str:
+    """The beginning of the identity of the event that a sketch knows by this hash."""
+    return f"{identity:0{SHORT_IDENTITY}x}"
 
 
 def sketch_add(sketch: Sketch | None, sighting: Sighting) -> Sketch:

@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 
 from processors.facts import OUT_OF_OFFICE, WHY, MessageFacts, word_of_why
-from processors.machine_opens import machines
-from processors.sketches import overflowed, sketch_count
+from processors.machine_opens import by_context
+from processors.sketches import overflowed, short_identity, sketch_count
 from schemas.addresses import domain_of
 from schemas.status import RANK, SUPPORTS, Outcome, Status
 from schemas.times import format_optional, format_time
@@ -38,10 +38,11 @@ def has_arrived(facts: MessageFacts) -> bool:
 
 
 class Engagement:
-    """Opens or clicks: how many, how many of them by people, and when. Beyond 64 distinct ones, what is said of
-    people is drawn from the 64 that are kept."""
+    """Opens or clicks: how many, how many of them by people, and when; `unmasked` tells by identity hash why one is a
+    machine's whose agent does not say so. Beyond 64 distinct ones, what is said of people and machines is drawn from the
+    64 that are kept."""
 
-    __slots__ = ("count", "first_human", "human_count", "overflowed")
+    __slots__ = ("count", "first_human", "human_count", "overflowed", "unmasked")
 
     def __init__(self, facts: MessageFacts, outcome: Outcome) -> None:
         sketch = facts.sketches.get(outcome)
@@ -49,15 +50,21 @@ class Engagement:
         self.overflowed = overflowed(sketch)
         self.human_count = 0
         self.first_human: int | None = None
+        self.unmasked: dict[int, str] = {}
         if sketch is None:
             return
         kept = sketch[0]
-        delivered = facts.times.get(Outcome.DELIVERED) if facts.channel == "email" else None
-        made_by_machines = machines(outcome, kept, delivered[0] if delivered else None)
-        human = [seen[1] for seen in kept if seen[0] not in made_by_machines]
+        self.unmasked = unmasked = by_context(outcome, kept, _taken_at(facts))
+        human = [seen[1] for seen in kept if not seen[2] and seen[0] not in unmasked]
         if human:
             self.human_count = round(self.count * len(human) / len(kept))
             self.first_human = min(human)
+
+
+def _taken_at(facts: MessageFacts) -> int | None:
+    """When the recipient's mail server took the message, in ms, where a provider gave the time."""
+    delivered = facts.times.get(Outcome.DELIVERED) if facts.channel == "email" else None
+    return delivered[0] if delivered and delivered[1] else None
 
 
 class View:
@@ -171,6 +178,7 @@ def published(facts: MessageFacts) -> bytes:
             "human_opens": opens.human_count,
             "clicks": clicks.count,
             "human_clicks": clicks.human_count,
+            "unmasked": _unmasked(view),
             "soft_bounces": view.soft_bounces,
             "approximate": opens.overflowed
             or clicks.overflowed
@@ -186,6 +194,16 @@ def published(facts: MessageFacts) -> bytes:
             "reached": view.reached,
         }
     )
+
+
+def _unmasked(view: View) -> dict[str, list[str]]:
+    """By reason the beginnings of the identities of opens and clicks that are machines' by what stands around them."""
+    found: dict[str, list[str]] = {}
+    if not (view.opens.unmasked or view.clicks.unmasked):
+        return found
+    for identity, reason in (*view.opens.unmasked.items(), *view.clicks.unmasked.items()):
+        found.setdefault(reason, []).append(short_identity(identity))
+    return {reason: sorted(found[reason]) for reason in sorted(found)}
 
 
 def _why(facts: MessageFacts, status: Status) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from query.auth import scope_of
 from query.context import Context, asked
+from query.machine_verdicts import with_verdicts
 from query.parameters import refused
 from query.routes.messages import as_item
 from query.sql.message import DESCRIPTORS, events_sql, recipients_sql
@@ -59,7 +60,7 @@ async def message_document(
             "opens": sum(row["all_opens"] for row in unattributed),
             "clicks": sum(row["all_clicks"] for row in unattributed),
         },
-        "events": [_event(row) for row in events],
+        "events": [_event(row) for row in with_verdicts(events, rows)],
     }
 
 

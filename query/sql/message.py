@@ -9,7 +9,7 @@ def recipients_sql(where: Where, columns: str) -> str:
     """All rows of the message, also the unattributed one, with what describes the message as a whole."""
     return (
         f"SELECT {columns}, m.tenant AS of_tenant, m.provider AS provider, nullIf(m.tracking, '') AS tracking, "
-        "m.human_opens AS human_opens, m.opens AS all_opens, m.clicks AS all_clicks "
+        "m.human_opens AS human_opens, m.opens AS all_opens, m.clicks AS all_clicks, m.unmasked AS unmasked "
         f"FROM message_status AS m FINAL WHERE {where.sql} ORDER BY m.tenant, m.recipient"
     )
 

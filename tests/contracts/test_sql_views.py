@@ -17,7 +17,9 @@ def _described(view: str) -> list[str]:
     return re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
 
 
-@pytest.mark.parametrize("view", ["v_messages", "v_events", "v_addresses", "v_consents", "v_consent_log"])
+@pytest.mark.parametrize(
+    "view", ["v_messages", "v_events", "v_machine_verdicts", "v_addresses", "v_consents", "v_consent_log"]
+)
 async def test_a_view_has_the_columns_that_are_described_in_their_order(clickhouse: str, view: str) -> None:
     async with Store(clickhouse) as store:
         rows = await store.clickhouse.rows(

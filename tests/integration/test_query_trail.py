@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,11 +13,13 @@ import pytest_asyncio
 from deploy.local.clickhouse import EmbeddedClickHouse
 from deploy.migrations import migrate, read_migrations
 from deploy.topics import create_topics
+from schemas.events import event_identity
 from schemas.status import Status
 from schemas.topics import DEAD_LETTERS, EVENTS
 from tests.integration.query_stage import OPERATOR, QueryServer, key_of, write_tenants
 from tests.integration.sink_stage import eventually, publish, status_value
 
+SQL_DOCS = (Path(__file__).parents[2] / "docs" / "sql.md").read_text()
 IDS = ("h-1", "a/b", "a%2Fb", "with space", "ünï", "quo'te\"", "%", "..", "H-1", "x?y#z", "\U0001f600", "a+b")
 
 
@@ -40,6 +43,57 @@ def _event(number: int, message_id: str, at: str, **fields: Any) -> dict[str, An
         "machine_reason": None,
         "late": False,
     } | fields
+
+
+_IDENTITIES = {
+    name: event_identity(name)
+    for name in ("early", "named", "first link", "second link", "person", "nobody's")
+}
+_SCANNED_STATUSES = [
+    status_value(
+        54,
+        message_id="scanned",
+        opens=3,
+        human_opens=1,
+        clicks=2,
+        human_clicks=0,
+        unmasked={
+            "at_delivery": [_IDENTITIES["early"][:16]],
+            "many_links": sorted(_IDENTITIES[name][:16] for name in ("first link", "second link")),
+        },
+    ),
+    status_value(
+        55,
+        message_id="scanned",
+        recipient=None,
+        clicks=1,
+        human_clicks=0,
+        unmasked={"many_links": [_IDENTITIES["nobody's"][:16]]},
+    ),
+]
+_SCANNED_EVENTS = [
+    _event(
+        60 + number,
+        "scanned",
+        f"2026-11-22T10:00:{number:02d}.000Z",
+        event_id=_IDENTITIES[name],
+        outcome=outcome,
+        machine=reason is not None,
+        machine_reason=reason,
+        recipient=None if name == "nobody's" else "user54@example.org",
+    )
+    for number, (name, outcome, reason) in enumerate(
+        [
+            ("early", "opened", None),
+            ("named", "opened", "security_scanner"),
+            ("first link", "clicked", None),
+            ("second link", "clicked", None),
+            ("person", "opened", None),
+            ("nobody's", "clicked", None),
+        ]
+    )
+]
+"""A message that a scanner looked over at its delivery and whose links it followed, and that a person opened."""
 
 
 def _letter(number: int, tenant: str | None, **fields: Any) -> dict[str, Any]:
@@ -77,6 +131,7 @@ async def server(
             status_value(51, message_id="h-1", recipient=None, opens=3, clicks=2),
             status_value(52, message_id="h-1", tenant="other", status=Status.COMPLAINED, rank=12),
             status_value(53, message_id="theirs", tenant="other"),
+            *_SCANNED_STATUSES,
         ]
         await insert("message_status", statuses)
         events = [
@@ -93,6 +148,7 @@ async def server(
             _event(2, "h-1", "2026-11-22T10:00:01.000Z", received_at="2026-11-22T11:00:00.000Z"),
             _event(4, "h-1", "2026-11-22T10:00:01.000Z", tenant="other"),
             _event(5, "only-events", "2026-11-22T10:00:01.000Z", late=True),
+            *_SCANNED_EVENTS,
         ]
         await insert("events", events)
         await insert("events", events[:3])
@@ -145,6 +201,42 @@ async def test_a_message_has_its_recipients_its_unattributed_facts_and_its_event
     assert first["received_at"] == "2026-11-22T10:00:09.000Z", "the first hearing of a repeated event stays"
     assert (first["detail"], first["machine"], first["machine_reason"]) == ({"smtp": "250 ok"}, None, None)
     assert (last["machine"], last["machine_reason"]) == (True, "apple_prefetch")
+
+
+async def test_the_trail_tells_machines_by_their_agents_and_by_what_stands_around_them_as_the_counts_have_it(
+    server: QueryServer,
+) -> None:
+    document = await server.page("/v1/messages/scanned")
+    assert [
+        (event["outcome"], event["machine"], event["machine_reason"]) for event in document["events"]
+    ] == [
+        ("opened", True, "at_delivery"),
+        ("opened", True, "security_scanner"),
+        ("clicked", True, "many_links"),
+        ("clicked", True, "many_links"),
+        ("opened", False, None),
+        ("clicked", True, "many_links"),
+    ]
+    (item,) = document["recipients"]
+    of_people = [event for event in document["events"] if not event["machine"]]
+    assert item["human_opens"] == len(of_people) == 1
+
+
+async def test_in_sql_the_verdicts_by_context_stand_apart_and_leave_the_opens_of_people(
+    server: QueryServer,
+) -> None:
+    verdicts = await server.store.rows(
+        "SELECT recipient, event, reason FROM v_machine_verdicts WHERE tenant = 'acme' ORDER BY reason, recipient, event"
+    )
+    assert [(row["recipient"], row["reason"]) for row in verdicts] == [
+        ("user54@example.org", "at_delivery"),
+        ("user54@example.org", "many_links"),
+        ("user54@example.org", "many_links"),
+        (None, "many_links"),
+    ]
+    example = SQL_DOCS.split("## `v_machine_verdicts`")[1].split("```sql\n")[1].split("```")[0]
+    (left,) = await server.store.rows(example.replace("'h-1'", "'scanned'"))
+    assert left["event_id"] == _IDENTITIES["person"]
 
 
 async def test_a_message_known_by_its_events_alone_is_there(server: QueryServer) -> None:

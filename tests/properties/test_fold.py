@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from processors.facts import MAX_BYTES, MessageFacts, fold, join
 from processors.status import published, reached, status_of
 from schemas.events import Descriptors, Event, event_identity
+from schemas.machine_reasons import BY_CONTEXT, SHORT_IDENTITY
 from schemas.status import RANK, SUPPORTS, Outcome, Status
 from tests.strategies import FOLDING, events, histories
 
@@ -169,6 +170,27 @@ def test_counts_of_people_never_exceed_those_of_all(history: History) -> None:
     said = status(folded(history))
     assert said["human_opens"] <= said["opens"]
     assert said["human_clicks"] <= said["clicks"]
+
+
+@given(histories())
+def test_opens_and_clicks_are_by_people_or_by_a_machine_for_one_reason_and_never_both(
+    history: History,
+) -> None:
+    said = status(folded(history))
+    told = [(reason, event) for reason, events in said["unmasked"].items() for event in events]
+    unmasked = {event for _, event in told}
+    assert set(said["unmasked"]) <= set(BY_CONTEXT) and len(unmasked) == len(told)
+    seen = {
+        event.event_id: event for event, _ in history if event.outcome in (Outcome.OPENED, Outcome.CLICKED)
+    }
+    assert unmasked <= {event_id[:SHORT_IDENTITY] for event_id in seen}
+    people = [
+        event.outcome
+        for event_id, event in seen.items()
+        if not event.machine and event_id[:SHORT_IDENTITY] not in unmasked
+    ]
+    assert said["human_opens"] == people.count(Outcome.OPENED)
+    assert said["human_clicks"] == people.count(Outcome.CLICKED)
 
 
 def test_the_facts_stay_within_their_bound_whatever_comes() -> None:
