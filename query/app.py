@@ -17,6 +17,7 @@ from query.routes.dead_letters import get_dead_letters
 from query.routes.message import get_message
 from query.routes.messages import get_messages
 from query.routes.rates import get_rates
+from query.routes.reports import add_reports
 from query.routes.sendability import post_sendability
 from query.routes.statuses import get_statuses
 from query.routes.tenants import get_tenants, post_release
@@ -78,6 +79,7 @@ def make_app(context: Context) -> web.Application:
     app.router.add_get("/v1/customers/{customer}/diagnosis", get_customer_diagnosis)
     app.router.add_get("/v1/statuses", get_statuses)
     app.router.add_get("/v1/rates", get_rates)
+    add_reports(app)
     app.router.add_get("/v1/dead-letters", get_dead_letters)
     app.router.add_post("/v1/sendability", post_sendability)
     app.router.add_get("/v1/tenants", get_tenants)

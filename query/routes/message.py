@@ -1,12 +1,13 @@
 """GET /v1/messages/{message_id}: one message, its recipients and its trail."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from query.auth import scope_of
-from query.context import asked
+from query.context import Context, asked
 from query.parameters import refused
 from query.routes.messages import as_item
 from query.sql.message import DESCRIPTORS, events_sql, recipients_sql
@@ -14,6 +15,7 @@ from query.sql.messages import FIELDS, bind_labels, item_columns
 from query.sql.where import Where
 from runtime.http import json_response
 from schemas.problems import NOT_FOUND, ProblemError
+from schemas.tenants import Principal
 
 _EVENT_FIELDS = (
     "event_id",
@@ -30,7 +32,13 @@ _EVENT_FIELDS = (
 async def get_message(request: web.Request) -> web.Response:
     """One message as the tenant knows it."""
     context, principal, given = asked(request, {})
-    message_id = request.match_info["message_id"]
+    return json_response(await message_document(context, principal, given, request.match_info["message_id"]))
+
+
+async def message_document(
+    context: Context, principal: Principal, given: Mapping[str, Any], message_id: str
+) -> dict[str, Any]:
+    """One message, its recipients and its events. Raises ProblemError where there is none of this id."""
     scope = scope_of(principal, given)
     where, where_events = Where(scope), Where(scope)
     for each in (where, where_events):
@@ -44,7 +52,7 @@ async def get_message(request: web.Request) -> web.Response:
         raise refused("tenant", "expected: several tenants have a message of this id")
     unattributed = [row for row in rows if not row["recipient"]]
     attributed = [row for row in rows if row["recipient"]]
-    document = {
+    return {
         "message": _message(message_id, attributed or unattributed or events),
         "recipients": [_recipient(row, principal.tenant is None) for row in attributed],
         "unattributed": {
@@ -53,7 +61,6 @@ async def get_message(request: web.Request) -> web.Response:
         },
         "events": [_event(row) for row in events],
     }
-    return json_response(document)
 
 
 def _message(message_id: str, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -61,6 +61,12 @@ class Where:
         other._conditions = list(self._conditions)
         return other
 
+    def around(self) -> "Where":
+        """No conditions yet, on the result of a query with these: the values bound here can be bound beside its own."""
+        other = Where(Scope(None))
+        other.parameters = dict(self.parameters)
+        return other
+
     @property
     def sql(self) -> str:
         """All conditions."""
