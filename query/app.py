@@ -14,6 +14,7 @@ from query.routes.addresses import get_address, get_addresses, get_diagnosis
 from query.routes.consents import get_consent_log, get_consents
 from query.routes.customers import get_customer, get_customer_diagnosis, get_customer_messages
 from query.routes.dead_letters import get_dead_letters
+from query.routes.issue_reports import get_address_issue_report, get_message_issue_report
 from query.routes.message import get_message
 from query.routes.messages import get_messages
 from query.routes.rates import get_rates
@@ -67,10 +68,12 @@ def make_app(context: Context) -> web.Application:
     add_operations(app, ready)
     app.router.add_get("/v1/messages", get_messages)
     # An id is whatever the provider or the application chose, so it may have slashes in it.
+    app.router.add_get("/v1/messages/{message_id:.+}/issue-report", get_message_issue_report)
     app.router.add_get("/v1/messages/{message_id:.+}", get_message)
     app.router.add_get("/v1/addresses", get_addresses)
-    # So may an address be; one that ends in /diagnosis is none.
+    # So may an address be; one that ends in /diagnosis or /issue-report is none.
     app.router.add_get("/v1/addresses/{address:.+}/diagnosis", get_diagnosis)
+    app.router.add_get("/v1/addresses/{address:.+}/issue-report", get_address_issue_report)
     app.router.add_get("/v1/addresses/{address:.+}", get_address)
     app.router.add_get("/v1/consents", get_consents)
     app.router.add_get("/v1/consents/log", get_consent_log)
