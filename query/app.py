@@ -18,9 +18,11 @@ from query.routes.consents import get_consent_log, get_consents
 from query.routes.customers import get_customer, get_customer_diagnosis, get_customer_messages
 from query.routes.dead_letters import get_dead_letters
 from query.routes.documents import get_document
+from query.routes.issue_reports import get_address_issue_report, get_message_issue_report
 from query.routes.message import get_message
 from query.routes.messages import get_messages
 from query.routes.rates import get_rates
+from query.routes.reports import add_reports
 from query.routes.sendability import post_sendability
 from query.routes.statuses import get_statuses
 from query.routes.tenants import get_tenants, post_release
@@ -76,6 +78,7 @@ def make_app(context: Context) -> web.Application:
     add_operations(app, ready)
     app.router.add_get("/v1/messages", get_messages)
     # An id is whatever the provider or the application chose, so it may have slashes in it.
+    app.router.add_get("/v1/messages/{message_id:.+}/issue-report", get_message_issue_report)
     app.router.add_get("/v1/messages/{message_id:.+}", get_message)
     # So may the name of a campaign; one that ends in /links is asked for with that slash percent-encoded, as all are.
     app.router.add_get("/v1/campaigns", get_campaigns)
@@ -83,8 +86,9 @@ def make_app(context: Context) -> web.Application:
     app.router.add_get("/v1/campaigns/{campaign:.+}/links", get_links)
     app.router.add_get("/v1/campaigns/{campaign:.+}", get_campaign)
     app.router.add_get("/v1/addresses", get_addresses)
-    # So may an address be; one that ends in /diagnosis is none.
+    # So may an address be; one that ends in /diagnosis or /issue-report is none.
     app.router.add_get("/v1/addresses/{address:.+}/diagnosis", get_diagnosis)
+    app.router.add_get("/v1/addresses/{address:.+}/issue-report", get_address_issue_report)
     app.router.add_get("/v1/addresses/{address:.+}", get_address)
     app.router.add_get("/v1/consents", get_consents)
     app.router.add_get("/v1/consents/log", get_consent_log)
@@ -94,6 +98,7 @@ def make_app(context: Context) -> web.Application:
     app.router.add_get("/v1/documents/{document:.+}", get_document)
     app.router.add_get("/v1/statuses", get_statuses)
     app.router.add_get("/v1/rates", get_rates)
+    add_reports(app)
     app.router.add_get("/v1/dead-letters", get_dead_letters)
     app.router.add_post("/v1/sendability", post_sendability)
     app.router.add_get("/v1/tenants", get_tenants)

@@ -1,5 +1,6 @@
 """GET /v1/consents: who is in and who is out, now or then; and the log of every change."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +15,7 @@ from schemas.addresses import channel_of, normalise
 from schemas.consent import CATEGORIES, EVERY_CATEGORY, IN, OUT, SOURCES
 from schemas.status import CHANNELS
 
-_SHARED: dict[str, Parameter] = {
+FILTERS: dict[str, Parameter] = {
     "category": Parameter(choice(*CATEGORIES, EVERY_CATEGORY)),
     "channel": Parameter(choice(*CHANNELS)),
     "address": Parameter(text),
@@ -26,13 +27,13 @@ _SHARED: dict[str, Parameter] = {
     "to": Parameter(time),
 }
 PARAMETERS: dict[str, Parameter] = {
-    **_SHARED,
+    **FILTERS,
     "state": Parameter(choice(IN, OUT)),
     "as_of": Parameter(time),
     **list_parameters(CONSENTS),
 }
 LOG_PARAMETERS: dict[str, Parameter] = {
-    **_SHARED,
+    **FILTERS,
     "consent": Parameter(choice(IN, OUT)),
     "actor": Parameter(stripped),
     **list_parameters(LOG),
@@ -45,7 +46,7 @@ async def get_consents(request: web.Request) -> web.StreamResponse:
     scope = scope_of(principal, given)
     where = Where(scope)
     listed = as_of(where, given["as_of"]) if "as_of" in given else CONSENTS
-    add_filters(where, _normalised(given), scope)
+    add_filters(where, normalised(given), scope)
     return await answer_list(request, context, principal, given, listed, where)
 
 
@@ -54,11 +55,11 @@ async def get_consent_log(request: web.Request) -> web.StreamResponse:
     context, principal, given = asked(request, LOG_PARAMETERS)
     scope = scope_of(principal, given)
     where = Where(scope)
-    add_log_filters(where, _normalised(given), scope)
+    add_log_filters(where, normalised(given), scope)
     return await answer_list(request, context, principal, given, LOG, where)
 
 
-def _normalised(given: dict[str, Any]) -> dict[str, Any]:
+def normalised(given: Mapping[str, Any]) -> dict[str, Any]:
     """The address and the sender as addresses are compared. Only consents to text messages are of one sender."""
     found = dict(given)
     if address := given.get("address"):

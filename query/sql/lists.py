@@ -64,3 +64,8 @@ def whole_sql(listed: Listed, where: Where, order: Sequence[SortColumn], *, with
         f"SELECT {select_list(listed, with_tenant=with_tenant)} FROM {listed.source} "
         f"WHERE {where.sql} ORDER BY {order_by(order)}"
     )
+
+
+def count_sql(source: str, where: Where) -> str:
+    """How many rows there are, as `count`."""
+    return f"SELECT count() AS count FROM {source} WHERE {where.sql}"

@@ -9,6 +9,10 @@ Rows = Callable[[str, Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
 """Asks the store one of these questions, beside the requests."""
 
 
+HANDED_OVER = "m.is_sent AND NOT (m.is_failed AND m.provider = 'app')"
+"""What went out: what the application says has failed was never handed over."""
+
+
 def sent_sql(from_ms: int, groups: Mapping[str, str], least: int) -> tuple[str, Mapping[str, Any]]:
     """Recipients by tenant, group of domains (of email) and minute of those sent from then on, and the tenant's own totals.
 
@@ -17,9 +21,7 @@ def sent_sql(from_ms: int, groups: Mapping[str, str], least: int) -> tuple[str, 
     """
     where = Where(Scope(None))
     where.between("m.filed_at", from_ms, None)
-    where.add("m.is_sent")
-    # What the application says has failed was never handed over.
-    where.add("NOT (m.is_failed AND m.provider = 'app')")
+    where.add(HANDED_OVER)
     where.add("m.recipient != ''")
     domains = where.bind("Array(String)", list(groups))
     names = where.bind("Array(String)", [*groups.values(), ""])

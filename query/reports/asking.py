@@ -1,0 +1,63 @@
+"""Asks a report: a page of it with its picture and notes as a document, or the whole as a stream."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from query.auth import scope_of
+from query.context import Context
+from query.lists import list_document, stream_list
+from query.reports.declaring import Asked, Report
+from query.reports.series import series_of
+from query.sending import Sending
+from query.sql.lists import count_sql
+from schemas.tenants import Principal
+
+
+async def report_document(
+    context: Context, sending: Sending, principal: Principal, given: Mapping[str, Any], report: Report
+) -> dict[str, Any]:
+    """A page of a report: items, the cursor of the next page, and with the first page the series of its picture and the
+    notes. `given` are its parameters. Raises ProblemError."""
+    asked = _asked(context, sending, principal, given)
+    rows = report.rows(asked)
+    pictured = rows._replace(where=rows.where.copy())
+    page = list_document(context, principal, given, report.listed(rows.source), rows.where)
+    if "cursor" in given:
+        found, series, notes = await page, None, []
+    else:
+        found, series, notes = await asyncio.gather(
+            page, series_of(context, report, asked, pictured), _notes(context, report, asked)
+        )
+    return {"report": report.name, "title": report.title, **found, "series": series, "notes": notes}
+
+
+async def stream_report(
+    request: web.Request,
+    context: Context,
+    sending: Sending,
+    principal: Principal,
+    given: Mapping[str, Any],
+    report: Report,
+) -> web.StreamResponse:
+    """The whole report in the format asked for. Raises ProblemError."""
+    rows = report.rows(_asked(context, sending, principal, given))
+    return await stream_list(request, context, principal, given, report.listed(rows.source), rows.where)
+
+
+def _asked(context: Context, sending: Sending, principal: Principal, given: Mapping[str, Any]) -> Asked:
+    return Asked(scope_of(principal, given), given, context.tenants, sending, time.time_ns() // 1_000_000)
+
+
+async def _notes(context: Context, report: Report, asked: Asked) -> list[str]:
+    """What the rows do not tell, in words."""
+    told = []
+    for note in report.notes:
+        source, where = note.question(asked)
+        (row,) = await context.rows(count_sql(source, where), where.parameters)
+        if row["count"]:
+            told.append(note.text.format(count=f"{row['count']:,}"))
+    return told

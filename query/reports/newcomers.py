@@ -1,0 +1,112 @@
+"""Reports over who is new: customers and recipients."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from query.filters import SHARED
+from query.parameters import Parameter, choice, stripped, time
+from query.reports.declaring import Asked, Column, Kind, Picture, Report, Rows
+from query.reports.parameters import TIMES, with_paging
+from query.sql.reports.newcomers import customers_source, recipients_source
+from query.sql.where import Where
+
+_CUSTOMER_SORTS = ("since", "customer", "messages")
+_KINDS = ("client", "staff", "company")
+
+
+def _customers(asked: Asked) -> Rows:
+    where = Where(asked.scope)
+    source = customers_source(where, asked.scope)
+    where.between("m.since", asked.given.get("from"), asked.given.get("to"))
+    for name in ("customer", "kind"):
+        if name in asked.given:
+            where.equal(f"m.{name}", asked.given[name])
+    return Rows(source, where)
+
+
+NEW_CUSTOMERS = Report(
+    name="new-customers",
+    title="New customers",
+    tells="Which customers are new within a time frame, and were they written to?",
+    columns=(
+        Column("customer", Kind.WORD, "The application's id of the customer."),
+        Column("kind", Kind.TEXT, "client, staff or company; null where it was never registered."),
+        Column("name", Kind.TEXT, "The name, as registered."),
+        Column("registered", Kind.YES, "Whether it was ever put; else only messages name it."),
+        Column("since", Kind.TIME, "When it was new."),
+        Column(
+            "known_by",
+            Kind.WORD,
+            "How that is known: `created_at` as registered, else the `first_message` that names it, else when it was `last_put`.",
+        ),
+        Column("addresses", Kind.COUNT, "Addresses on file."),
+        Column("first_message_at", Kind.TIME, "The first message that names it.", optional=True),
+        Column("messages", Kind.COUNT, "Messages and recipients that name it, until now."),
+    ),
+    sorts=_CUSTOMER_SORTS,
+    default_sort="-since",
+    place=("customer",),
+    picture=Picture("New customers, by when and kind", x="since", by="kind"),
+    parameters=with_paging(
+        {
+            "from": Parameter(time),
+            "to": Parameter(time),
+            "customer": Parameter(stripped),
+            "kind": Parameter(choice("", *_KINDS)),
+            **TIMES,
+        },
+        _CUSTOMER_SORTS,
+    ),
+    rows=_customers,
+)
+
+_RECIPIENT_SORTS = ("first_at", "address", "messages")
+_OF_FIRST = tuple(name for name in SHARED if name not in ("from", "to"))
+
+
+def _recipients(asked: Asked) -> Rows:
+    where = Where(asked.scope)
+    source = recipients_source(where, asked.scope)
+    _add_first(where, asked.given)
+    return Rows(source, where)
+
+
+def _add_first(where: Where, given: Mapping[str, Any]) -> None:
+    """The shared filters, as conditions on the first message."""
+    where.between("m.first_at", given.get("from"), given.get("to"))
+    for name in _OF_FIRST:
+        if name in given:
+            where.equal(f"m.{name}", given[name])
+
+
+NEW_RECIPIENTS = Report(
+    name="new-recipients",
+    title="New recipients",
+    tells="Which addresses were written to for the first time within a time frame, with which message, and whose are they?",
+    columns=(
+        Column("address", Kind.WORD, "The address, as addresses are compared."),
+        Column("channel", Kind.WORD, "email or sms."),
+        Column("domain", Kind.TEXT, "Its domain."),
+        Column("first_at", Kind.TIME, "When the first message was sent to it."),
+        Column("message_id", Kind.WORD, "That message."),
+        Column("sender", Kind.TEXT, "Its sender."),
+        Column("subject", Kind.TEXT, "Its subject."),
+        Column("campaign", Kind.TEXT, "Its mailing."),
+        Column("category", Kind.TEXT, "What it was sent for."),
+        Column("method", Kind.TEXT, "How the application sent it."),
+        Column("customer", Kind.TEXT, "The customer that it names."),
+        Column("status", Kind.WORD, "What became of it."),
+        Column("messages", Kind.COUNT, "Messages sent to the address until now."),
+        Column(
+            "customers",
+            Kind.OBJECT,
+            "Customers who have the address on file: {customer, kind, name, primary} each.",
+        ),
+    ),
+    sorts=_RECIPIENT_SORTS,
+    default_sort="-first_at",
+    place=("address", "channel"),
+    picture=Picture("New recipients, by when and channel", x="first_at", by="channel"),
+    parameters=with_paging({**SHARED, **TIMES}, _RECIPIENT_SORTS),
+    rows=_recipients,
+)

@@ -1,0 +1,42 @@
+"""GET …/issue-report of a message or an address: what support asks for, as JSON or as text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from query.context import asked
+from query.issue_report import PARAMETERS, name_of, of_an_address, of_message
+from query.issue_report_text import file_name, issue_text
+from query.parameters import Parameter, text
+from query.routes.addresses import ONE_PARAMETERS, asked_address
+from runtime.http import json_response
+
+MESSAGE_PARAMETERS: dict[str, Parameter] = {"recipient": Parameter(text), **PARAMETERS}
+ADDRESS_PARAMETERS: dict[str, Parameter] = {**ONE_PARAMETERS, **PARAMETERS}
+
+
+async def get_message_issue_report(request: web.Request) -> web.Response:
+    """The report on a message."""
+    context, principal, given = asked(request, MESSAGE_PARAMETERS)
+    document = await of_message(context, principal, given, request.match_info["message_id"])
+    return _answer(given, document)
+
+
+async def get_address_issue_report(request: web.Request) -> web.Response:
+    """The report on an address."""
+    context, principal, given = asked(request, ADDRESS_PARAMETERS)
+    place = asked_address(request, given)
+    document = await of_an_address(context, principal, given, place, request.match_info["address"])
+    return _answer(given, document)
+
+
+def _answer(given: Mapping[str, Any], document: Mapping[str, Any]) -> web.Response:
+    if given.get("format") != "text":
+        return json_response(document)
+    return web.Response(
+        text=issue_text(document),
+        content_type="text/plain",
+        charset="utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{file_name(name_of(document))}"'},
+    )

@@ -1,0 +1,63 @@
+"""Reports over who is new: customers, and addresses that were written to for the first time."""
+
+from query.sql.reports.owners import with_owners
+from query.sql.sending import HANDED_OVER
+from query.sql.where import Scope, Where
+
+
+def customers_source(where: Where, scope: Scope) -> str:
+    """Every customer, registered or only named by messages, with when it was new and how that is known: as it was told, else
+    by the first message that names it, else by when it was last put. `where` gets its values bound."""
+    own = "1" if scope.tenant is None else f"m.tenant = {where.bind('String', scope.tenant)}"
+    return f"""
+        (
+            SELECT
+                c.tenant AS tenant, c.customer AS customer, max(c.kind) AS kind, max(c.name) AS name,
+                max(c.registered) AS registered, max(c.addresses) AS addresses, max(c.first_at) AS first_message_at,
+                sum(c.messages) AS messages, max(c.created_at) AS told_at, max(c.put_at) AS last_put_at,
+                assumeNotNull(coalesce(told_at, first_message_at, last_put_at)) AS since,
+                multiIf(isNotNull(told_at), 'created_at', isNotNull(first_message_at), 'first_message', 'last_put') AS known_by
+            FROM
+            (
+                SELECT
+                    toString(m.tenant) AS tenant, m.customer AS customer, toString(m.kind) AS kind, m.name AS name,
+                    m.created_at AS created_at, toNullable(m.updated_at) AS put_at, true AS registered,
+                    toUInt64(length(m.addresses)) AS addresses, CAST(NULL, 'Nullable(DateTime64(3, \\'UTC\\'))') AS first_at,
+                    toUInt64(0) AS messages
+                FROM customers AS m FINAL WHERE {own}
+                UNION ALL
+                SELECT
+                    toString(m.tenant) AS tenant, m.customer AS customer, '' AS kind, '' AS name,
+                    CAST(NULL, 'Nullable(DateTime64(3, \\'UTC\\'))') AS created_at,
+                    CAST(NULL, 'Nullable(DateTime64(3, \\'UTC\\'))') AS put_at, false AS registered, toUInt64(0) AS addresses,
+                    toNullable(min(m.filed_at)) AS first_at, count() AS messages
+                FROM message_status AS m FINAL WHERE {own} AND m.customer != '' AND m.recipient != '' GROUP BY tenant, customer
+            ) AS c
+            GROUP BY tenant, customer
+        ) AS m
+    """
+
+
+_FIRST = "message_id sender subject campaign category document method customer status".split()
+
+
+def recipients_source(where: Where, scope: Scope) -> str:
+    """Every address that anything was ever sent to, with its first message and how many there were since. `where` gets its
+    values bound: conditions on the rows are conditions on the first message."""
+    own = "1" if scope.tenant is None else f"m.tenant = {where.bind('String', scope.tenant)}"
+    first = ", ".join(f"toString(m.{name})" for name in _FIRST)
+    named = ", ".join(f"first.{place} AS {name}" for place, name in enumerate(_FIRST, 1))
+    firsts = f"""
+        (
+            SELECT tenant, channel, address, domain, first_at, messages, {named} FROM
+            (
+                SELECT
+                    m.tenant AS tenant, m.channel AS channel, m.recipient AS address, any(toString(m.domain)) AS domain,
+                    min(m.filed_at) AS first_at, count() AS messages,
+                    argMin(({first}), (m.filed_at, m.message_id)) AS first
+                FROM message_status AS m FINAL WHERE {own} AND {HANDED_OVER} AND m.recipient != ''
+                GROUP BY tenant, channel, address
+            )
+        ) AS m
+    """
+    return with_owners(firsts, where, scope)
