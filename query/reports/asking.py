@@ -23,6 +23,7 @@ async def report_document(
     """A page of a report: items, the cursor of the next page, and with the first page the series of its picture and the
     notes. `given` are its parameters. Raises ProblemError."""
     asked = _asked(context, sending, principal, given)
+    await report.ahead(asked)
     rows = report.rows(asked)
     pictured = rows._replace(where=rows.where.copy())
     page = list_document(context, principal, given, report.listed(rows.source), rows.where)
@@ -44,7 +45,9 @@ async def stream_report(
     report: Report,
 ) -> web.StreamResponse:
     """The whole report in the format asked for. Raises ProblemError."""
-    rows = report.rows(_asked(context, sending, principal, given))
+    asked = _asked(context, sending, principal, given)
+    await report.ahead(asked)
+    rows = report.rows(asked)
     return await stream_list(request, context, principal, given, report.listed(rows.source), rows.where)
 
 
