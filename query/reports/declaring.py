@@ -84,10 +84,14 @@ class Picture:
 
 
 class Rows(NamedTuple):
-    """Where the rows come from (SQL behind FROM, where they are called `m`), and the conditions on them."""
+    """Where the rows come from (SQL behind FROM, where they are called `m`), and the conditions on them.
+
+    `plain` is the same without what only rows need that are looked at, and no picture.
+    """
 
     source: str
     where: Where
+    plain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
