@@ -53,7 +53,11 @@ def make_app(context: Context) -> web.Application:
     )
     app[CONTEXT] = context
     sending = app[SENDING] = Sending(
-        settings.kafka, context.rows, read_limits(settings.limits), settings.sendability_stale_s
+        settings.kafka,
+        context.rows,
+        read_limits(settings.limits),
+        settings.sendability_stale_s,
+        settings.dns,
     )
 
     async def ready() -> tuple[bool, dict[str, Any]]:

@@ -15,6 +15,7 @@ from query.following import Follower
 from query.health_watch import HealthWatch
 from query.limits import Limits, Window, scaled, tight
 from query.sendability import DOMAIN_LIMIT, SENDER_BLOCKED, TENANT_BLOCKED, TENANT_LIMIT, Known, Rules
+from query.sender_dns import SenderDns
 from query.sent_counts import SentCounts
 from query.sql.sending import Rows
 from query.standing_cache import StandingCache
@@ -33,14 +34,16 @@ _MEASURE_EVERY_S = 1.0
 class Sending:
     """The memory of a query server and what keeps it fresh. Create it in the running event loop, then `start` it."""
 
-    def __init__(self, bootstrap: str, rows: Rows, limits: Limits, stale_s: float) -> None:
-        """`stale_s` is how old, in seconds, what is known of addresses may be before nothing is decided."""
+    def __init__(self, bootstrap: str, rows: Rows, limits: Limits, stale_s: float, name_server: str) -> None:
+        """`stale_s` is how old, in seconds, what is known of addresses may be before nothing is decided; `name_server` is
+        that of WAYBILL_DNS."""
         self.limits = limits
         self.cache = StandingCache()
         self.follower = Follower(bootstrap, self.cache.appliers, self.cache.clear)
         self.sent = SentCounts(rows, limits)
         self.tenants_log = TenantsLog(bootstrap)
         self.health = HealthWatch(rows, limits, self.cache, self.tenants_log.write, lambda: self.is_fresh)
+        self.dns = SenderDns(name_server)
         self._stale_s = stale_s
         self._groups = limits.group_of()
         self._tasks: Sequence[asyncio.Task[None]] = ()

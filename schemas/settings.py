@@ -3,6 +3,7 @@
 A setting is the variable WAYBILL_<NAME IN CAPITALS>. `python -m <part> --help` lists them from here.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -165,6 +166,18 @@ class SinkSettings(KafkaSettings, ClickHouseSettings):
     )
 
 
+def _name_server(value: str) -> str:
+    if value in ("system", "off"):
+        return value
+    address, _, port = value.partition("#")
+    try:
+        ip_address(address)
+        int(port or 53)
+    except ValueError:
+        raise ValueError("expected system, off, or an IP address with or without #port") from None
+    return value
+
+
 class QuerySettings(KafkaSettings, ClickHouseSettings, TenantsSettings):
     """Settings of `python -m query`."""
 
@@ -197,6 +210,10 @@ class QuerySettings(KafkaSettings, ClickHouseSettings, TenantsSettings):
         False,
         description="whether the console is always reached over https, so that its cookies are never sent otherwise; "
         "false = where X-Forwarded-Proto says so",
+    )
+    dns: Annotated[str, AfterValidator(_name_server)] = Field(
+        "system",
+        description="name server asked for SPF, DKIM and DMARC of senders: system, off, or IP[#port]",
     )
 
 

@@ -92,10 +92,16 @@ class TwilioAccount(_Table):
 
 
 class Senders(_Table):
-    """The exact sender addresses, told to people who look for a mail, and used to place mail of a shared topic."""
+    """The exact sender addresses, told to people who look for a mail, and used to place mail of a shared topic.
+
+    `mail_from` is the domain that bounces go to (a custom MAIL FROM domain of SES), `dkim_selectors` the names of the DKIM
+    keys: the DNS cannot be asked for either, and the report on the health of senders looks whether they are in order.
+    """
 
     transactional: str | None = None
     marketing: str | None = None
+    mail_from: str | None = None
+    dkim_selectors: list[str] = Field([], max_length=10)
 
 
 class Limits(_Table):

@@ -10,7 +10,7 @@ from aiohttp import web
 from query.auth import scope_of
 from query.context import Context
 from query.lists import list_document, stream_list
-from query.reports.declaring import Asked, Report
+from query.reports.declaring import Asked, Report, Rows
 from query.reports.series import series_of
 from query.sending import Sending
 from query.sql.lists import count_sql
@@ -23,8 +23,9 @@ async def report_document(
     """A page of a report: items, the cursor of the next page, and with the first page the series of its picture and the
     notes. `given` are its parameters. Raises ProblemError."""
     asked = _asked(context, sending, principal, given)
+    await report.ahead(asked)
     rows = report.rows(asked)
-    pictured = rows._replace(where=rows.where.copy())
+    pictured = Rows(rows.plain or rows.source, rows.where.copy())
     page = list_document(context, principal, given, report.listed(rows.source), rows.where)
     if "cursor" in given:
         found, series, notes = await page, None, []
@@ -44,7 +45,9 @@ async def stream_report(
     report: Report,
 ) -> web.StreamResponse:
     """The whole report in the format asked for. Raises ProblemError."""
-    rows = report.rows(_asked(context, sending, principal, given))
+    asked = _asked(context, sending, principal, given)
+    await report.ahead(asked)
+    rows = report.rows(asked)
     return await stream_list(request, context, principal, given, report.listed(rows.source), rows.where)
 
 
@@ -56,8 +59,8 @@ async def _notes(context: Context, report: Report, asked: Asked) -> list[str]:
     """What the rows do not tell, in words."""
     told = []
     for note in report.notes:
-        source, where = note.question(asked)
-        (row,) = await context.rows(count_sql(source, where), where.parameters)
+        rows = note.question(asked)
+        (row,) = await context.rows(count_sql(rows.source, rows.where), rows.where.parameters)
         if row["count"]:
             told.append(note.text.format(count=f"{row['count']:,}"))
     return told

@@ -8,7 +8,8 @@ from query.reports.declaring import Asked, Column, Kind, Picture, Report, Rows
 from query.reports.parameters import TIMES, with_paging
 from query.routes.consents import FILTERS, normalised
 from query.sql.consents import add_filters, add_log_filters
-from query.sql.reports.consents import changes_source, opted_out_source
+from query.sql.reports.consents import CONSENTS, changes_source
+from query.sql.reports.owners import with_owners
 from query.sql.where import SortColumn, Where
 from schemas.consent import IN, OUT
 
@@ -32,9 +33,9 @@ _OUT_SORTS = ("since", "address", "category")
 
 def _opted_out(asked: Asked) -> Rows:
     where = Where(asked.scope)
-    source = opted_out_source(where, asked.scope)
+    source = with_owners(CONSENTS, where, asked.scope)
     add_filters(where, normalised(asked.given) | {"state": OUT}, asked.scope)
-    return Rows(source, where)
+    return Rows(source, where, CONSENTS)
 
 
 OPTED_OUT = Report(
@@ -81,9 +82,10 @@ _RECORDED = (
 
 def _changes(asked: Asked, **more: Any) -> Rows:
     where = Where(asked.scope)
-    source = changes_source(where, asked.scope)
+    changes = changes_source(where, asked.scope)
+    source = with_owners(changes, where, asked.scope)
     add_log_filters(where, normalised(asked.given) | more, asked.scope)
-    return Rows(source, where)
+    return Rows(source, where, changes)
 
 
 OPT_INS = Report(

@@ -1,6 +1,6 @@
 """What a report is: its rows, its columns with their meaning, its order, its picture. Routes, docs and console read it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -84,10 +84,14 @@ class Picture:
 
 
 class Rows(NamedTuple):
-    """Where the rows come from (SQL behind FROM, where they are called `m`), and the conditions on them."""
+    """Where the rows come from (SQL behind FROM, where they are called `m`), and the conditions on them.
+
+    `plain` is the same without what only rows need that are looked at, and no picture.
+    """
 
     source: str
     where: Where
+    plain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +125,18 @@ class Line(NamedTuple):
     value: float
 
 
+async def _nothing_ahead(_: Asked) -> None:
+    """All is at hand."""
+
+
 def _no_lines(_: Asked) -> Sequence[Line]:
     return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report. `tells` is the question that it answers; `place` makes each row's place in the order unique."""
+    """A report. `tells` is the question that it answers; `place` makes each row's place in the order unique. What `rows` needs
+    and has to be waited for, `ahead` fetches before it."""
 
     name: str
     title: str
@@ -141,6 +150,7 @@ class Report:
     rows: Callable[[Asked], Rows]
     notes: Sequence[Note] = ()
     lines: Callable[[Asked], Sequence[Line]] = _no_lines
+    ahead: Callable[[Asked], Awaitable[None]] = _nothing_ahead
 
     @property
     def sort_values(self) -> Sequence[str]:

@@ -8,6 +8,7 @@ from query.parameters import Parameter, choice, stripped, time
 from query.reports.declaring import Asked, Column, Kind, Picture, Report, Rows
 from query.reports.parameters import TIMES, with_paging
 from query.sql.reports.newcomers import customers_source, recipients_source
+from query.sql.reports.owners import with_owners
 from query.sql.where import Where
 
 _CUSTOMER_SORTS = ("since", "customer", "messages")
@@ -66,9 +67,10 @@ _OF_FIRST = tuple(name for name in SHARED if name not in ("from", "to"))
 
 def _recipients(asked: Asked) -> Rows:
     where = Where(asked.scope)
-    source = recipients_source(where, asked.scope)
+    firsts = recipients_source(where, asked.scope)
+    source = with_owners(firsts, where, asked.scope)
     _add_first(where, asked.given)
-    return Rows(source, where)
+    return Rows(source, where, firsts)
 
 
 def _add_first(where: Where, given: Mapping[str, Any]) -> None:

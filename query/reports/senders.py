@@ -1,14 +1,18 @@
 """The report over the health of tenants and senders: as query/health_watch.py judges them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import orjson
 
 from query.parameters import Parameter, choice, stripped
 from query.reports.declaring import Asked, Column, Kind, Line, Picture, Report, Rows
 from query.reports.parameters import with_paging
+from query.sender_authentication import SenderDomain, dkim, dmarc, spf
 from query.sql.reports.health import bound_source
 from query.sql.where import SortColumn, Where
 from query.tenant_health import Counts, Sender, Standing, TenantRecord, senders_of
+from schemas.addresses import domain_of
 from schemas.tenant_log import RELEASED
 
 _TYPES: Mapping[str, str] = {
@@ -28,17 +32,50 @@ _TYPES: Mapping[str, str] = {
     "released_ms": "Int64",
     "released_by": "String",
     "released_why": "String",
+    "spf": "String",
+    "dkim": "String",
+    "dmarc": "String",
+    "authentication": "String",
 }
 _SORTS = ("standing", "sender", "sent", "bounced", "complained")
 
 
-def _rows(asked: Asked) -> Rows:
-    """Raises ProblemError `unavailable` where nothing is known of it as of now."""
+async def _ask_dns(asked: Asked) -> None:
+    """Raises ProblemError `unavailable` where nothing is known of tenants as of now."""
     asked.sending.check(counts=False)
-    own = asked.scope.tenant
-    tenants = [name for name in sorted(asked.tenants) if own in (None, name)]
+    await asked.sending.dns.ask(
+        name
+        for tenant in _tenants(asked)
+        for sender in _senders(asked, tenant)
+        if (domain := _domain(asked, tenant, sender))
+        for name in domain.names
+    )
+
+
+def _tenants(asked: Asked) -> Sequence[str]:
+    """Those that the question is about."""
+    return [name for name in sorted(asked.tenants) if asked.scope.tenant in (None, name)]
+
+
+def _record(asked: Asked, tenant: str) -> TenantRecord:
+    return asked.sending.cache.tenants.get(tenant) or TenantRecord()
+
+
+def _senders(asked: Asked, tenant: str) -> Iterable[Sender]:
+    return senders_of(asked.sending.health.counts.get(tenant, {}), _record(asked, tenant))
+
+
+def _domain(asked: Asked, tenant: str, sender: Sender) -> SenderDomain | None:
+    """What the DNS is asked of for a sender; None for a tenant as a whole."""
+    domain = domain_of(sender or "")
+    told = asked.tenants[tenant].senders
+    return SenderDomain(domain, told.mail_from, told.dkim_selectors) if domain else None
+
+
+def _rows(asked: Asked) -> Rows:
     where = Where(asked.scope)
-    source = bound_source(where, [row for name in tenants for row in _rows_of(asked, name)], _TYPES)
+    rows = [row for name in _tenants(asked) for row in _rows_of(asked, name)]
+    source = bound_source(where, rows, _TYPES)
     for name in ("sender", "standing"):
         if name in asked.given:
             where.equal(f"m.{name}", asked.given[name])
@@ -46,14 +83,27 @@ def _rows(asked: Asked) -> Rows:
 
 
 def _rows_of(asked: Asked, tenant: str) -> Iterator[Mapping[str, Any]]:
-    record = asked.sending.cache.tenants.get(tenant) or TenantRecord()
     counts = asked.sending.health.counts.get(tenant, {})
     counted_from = asked.sending.health.since(tenant, asked.now)
-    for sender in senders_of(counts, record):
-        yield _row(tenant, sender, record, counts.get(sender, Counts()), counted_from)
+    for sender in _senders(asked, tenant):
+        health = _health(tenant, sender, _record(asked, tenant), counts.get(sender, Counts()), counted_from)
+        yield {**health, **_authentication(asked, _domain(asked, tenant, sender))}
 
 
-def _row(
+def _authentication(asked: Asked, domain: SenderDomain | None) -> Mapping[str, str]:
+    """What the DNS says, as far as it was asked."""
+    if domain is None:
+        return dict.fromkeys(("spf", "dkim", "dmarc", "authentication"), "")
+    records = asked.sending.dns.records(domain.names)
+    verdicts = {
+        name: judge(domain, records) for name, judge in (("spf", spf), ("dkim", dkim), ("dmarc", dmarc))
+    }
+    said = {name: verdict.said for name, verdict in verdicts.items()}
+    states = {name: verdict.state for name, verdict in verdicts.items()}
+    return {**states, "authentication": orjson.dumps(said).decode()}
+
+
+def _health(
     tenant: str, sender: Sender, record: TenantRecord, counts: Counts, counted_from: int
 ) -> Mapping[str, Any]:
     state = record.state(sender)
@@ -126,6 +176,28 @@ SENDER_HEALTH = Report(
         ),
         Column("released_by", Kind.TEXT, "Who did."),
         Column("released_why", Kind.TEXT, "And why."),
+        Column(
+            "spf",
+            Kind.TEXT,
+            "Whether the domain that bounces go to has an SPF record and is the sender's: `aligned`, `not_aligned`, `missing`, "
+            "`faulty` or `not_asked`.",
+        ),
+        Column(
+            "dkim",
+            Kind.TEXT,
+            "Whether the sender's domain has the DKIM keys named: `aligned`, `missing` or `not_asked`.",
+        ),
+        Column(
+            "dmarc",
+            Kind.TEXT,
+            "Whether it has a DMARC policy: `published`, `missing`, `faulty` or `not_asked`.",
+        ),
+        Column(
+            "authentication",
+            Kind.OBJECT,
+            "What these three rest on, in words: {spf, dkim, dmarc}; null of a tenant as a whole.",
+            optional=True,
+        ),
     ),
     sorts=_SORTS,
     default_sort="-standing",
@@ -138,4 +210,5 @@ SENDER_HEALTH = Report(
     parameters=with_paging({"sender": Parameter(stripped), "standing": Parameter(choice(*Standing))}, _SORTS),
     rows=_rows,
     lines=_accepted,
+    ahead=_ask_dns,
 )

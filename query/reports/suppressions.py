@@ -4,19 +4,20 @@ from query.parameters import Parameter, choice, domain, stripped, time
 from query.reports.declaring import Asked, Column, Kind, Picture, Report, Rows
 from query.reports.parameters import TIMES, with_paging
 from query.sql.addresses import OF_MESSAGES, add_filters
-from query.sql.reports.suppressions import suppressions_source
+from query.sql.reports.owners import with_owners
 from query.sql.where import SortColumn, Where
 from schemas.standing import Reason, Standing
 from schemas.status import CHANNELS
 
+_STANDINGS = "address_standing AS m FINAL"
 _SORTS = ("since", "address", "reason")
 
 
 def _suppressions(asked: Asked) -> Rows:
     where = Where(asked.scope)
-    source = suppressions_source(where, asked.scope)
+    source = with_owners(_STANDINGS, where, asked.scope, "m.*, m.domain AS domain, m.since_ms AS since_ms")
     add_filters(where, {**asked.given, "standing": Standing.INVALID}, asked.scope)
-    return Rows(source, where)
+    return Rows(source, where, _STANDINGS)
 
 
 SUPPRESSIONS = Report(

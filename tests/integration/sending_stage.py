@@ -33,6 +33,7 @@ name = "Lenient"
 keys = [{lenient}]
 notification_consent = "opt-out"
 marketing_consent = "opt-out"
+senders = {{ dkim_selectors = ["one"] }}
 
 [operator]
 keys = [{operator}, {reader}]

@@ -175,6 +175,10 @@ def points(document: Any) -> list[tuple[Any, ...]]:
     return told(document["series"]["points"], "x", "by", "value")
 
 
+_SORTS = 16
+"""Sorts that are tried of each report: of counts, which are sorted all alike, the first ones stand for the others."""
+
+
 # Monthly volume
 
 
@@ -441,7 +445,7 @@ async def test_tenants_are_apart_and_the_operator_sees_all_or_one(server: QueryS
 async def test_every_sort_pages_through_all_rows_each_once(server: QueryServer, name: str) -> None:
     path = f"/v1/reports/{name}"
     whole = sorted(map(orjson.dumps, await server.items(path, ("limit", "500"))))
-    for sort in REPORTS[name].sort_values:
+    for sort in REPORTS[name].sort_values[:_SORTS]:
         items = await server.items(path, ("sort", sort), ("limit", "5"))
         assert sorted(map(orjson.dumps, items)) == whole, sort
         field = sort.removeprefix("-")

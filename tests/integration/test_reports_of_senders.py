@@ -12,6 +12,7 @@ import pytest_asyncio
 from deploy.local.kafka import EmbeddedKafka
 from deploy.topics import create_topics
 from query.limits import read_limits
+from tests.integration.name_server import name_server
 from tests.integration.query_stage import OPERATOR, QueryServer, key_of
 from tests.integration.report_stage import told
 from tests.integration.sending_stage import sending_of, sent, store, until_able, write_tenants
@@ -19,6 +20,11 @@ from tests.integration.sink_stage import eventually
 from tests.integration.worker_stage import PARTITIONS
 from tests.openapi import check
 
+RECORDS = {
+    "ses.example.com": ["v=spf1 include:amazonses.com -all"],
+    "_dmarc.example.com": ["v=DMARC1; p=none"],
+    "one._domainkey.ses.example.com": ["v=DKIM1; k=rsa; p=MIGf"],
+}
 PATH = "/v1/reports/sender-health"
 NEWS, SHOP, SPAM = "news@ses.example.com", "shop@ses.example.com", "spam@ses.example.com"
 
@@ -28,7 +34,10 @@ async def server(clickhouse: str, broker: EmbeddedKafka, tmp_path_factory: Any) 
     """Acme sent 300, of which a third bounced, all from one sender; lenient 400 that brought complaints; small nothing."""
     await create_topics(broker.bootstrap, partitions=PARTITIONS)
     tenants = write_tenants(tmp_path_factory.mktemp("senders") / "tenants.toml")
-    async with QueryServer(clickhouse, broker.bootstrap, tenants) as server:
+    async with (
+        name_server(RECORDS, []) as dns,
+        QueryServer(clickhouse, broker.bootstrap, tenants, dns=dns) as server,
+    ):
         await until_able(server)
         await store(
             server.store,
@@ -68,6 +77,21 @@ async def test_tenants_and_senders_stand_beside_their_rates_the_worst_first(serv
     assert all(item["since"] for item in document["items"][:2])
     assert document["items"][2]["since"] is None
     assert {item["released_at"] for item in document["items"]} == {None}
+
+
+async def test_senders_stand_beside_what_the_dns_says_of_their_domain(server: QueryServer) -> None:
+    whole, news, _ = (await server.page(PATH))["items"]
+    assert (whole["spf"], whole["dkim"], whole["dmarc"], whole["authentication"]) == (None, None, None, None)
+    assert (news["spf"], news["dkim"], news["dmarc"]) == ("aligned", "not_asked", "published")
+    said = news["authentication"]
+    assert said["spf"].startswith("ses.example.com: v=spf1 include:amazonses.com -all")
+    assert said["dmarc"] == "p=none at _dmarc.example.com: receivers are asked to do nothing"
+    assert "dkim_selectors" in said["dkim"]
+    (spam,) = await server.items(PATH, ("tenant", "lenient"), ("sender", SPAM), key=OPERATOR)
+    assert (spam["dkim"], spam["authentication"]["dkim"]) == (
+        "aligned",
+        "keys at one._domainkey.ses.example.com",
+    )
 
 
 async def test_the_picture_has_the_rates_beside_the_accepted_ones(server: QueryServer) -> None:

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from runtime.cli import describe_settings, parser_of, read_settings
 from schemas import settings
-from schemas.settings import IngestSettings, Settings
+from schemas.settings import IngestSettings, QuerySettings, Settings
 
 
 def _kinds() -> list[type[Settings]]:
@@ -68,6 +68,24 @@ def test_a_faulty_setting_ends_the_process_with_its_name_and_not_its_value(
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        ("system", True), ("off", True), ("192.0.2.1", True), ("192.0.2.1#5353", True), ("2001:db8::1#53", True),
+        ("on", False), ("dns.example.com", False), ("192.0.2.1:53", False), ("192.0.2.1#x", False), ("", False),
+    ],
+)  # fmt: skip
+def test_a_name_server_is_told_by_its_ip_address(
+    monkeypatch: pytest.MonkeyPatch, value: str, taken: bool
+) -> None:
+    monkeypatch.setenv("WAYBILL_DNS", value)
+    if taken:
+        assert read_settings(QuerySettings).dns == value
+    else:
+        with pytest.raises(SystemExit):
+            read_settings(QuerySettings)
 
 
 def test_settings_do_not_change_once_they_are_read() -> None:

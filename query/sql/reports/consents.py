@@ -1,22 +1,18 @@
 """Reports over consents: who is out, and every change with what stood before it."""
 
-from query.sql.reports.owners import with_owners
 from query.sql.where import Scope, Where
 from schemas.consent import OUT
 
-
-def opted_out_source(where: Where, scope: Scope) -> str:
-    """The consents that are out, with the customers of the address."""
-    return with_owners("consents AS m FINAL", where, scope)
+CONSENTS = "consents AS m FINAL"
 
 
 def changes_source(where: Where, scope: Scope) -> str:
-    """The entries of the audit log, each with the consent `before` it, '' where there was none, and the customers.
+    """The entries of the audit log, each with the consent `before` it, '' where there was none.
 
     Entries are in the order in which they count: by when they were decided, of two at the very same time the opt-out last.
     """
     own = "1" if scope.tenant is None else f"l.tenant = {where.bind('String', scope.tenant)}"
-    entries = f"""
+    return f"""
         (
             SELECT l.*, lagInFrame(toString(l.consent)) OVER (
                 PARTITION BY l.tenant, l.channel, l.address, l.category, l.sender
@@ -25,4 +21,3 @@ def changes_source(where: Where, scope: Scope) -> str:
             FROM consent_log AS l FINAL WHERE {own}
         ) AS m
     """
-    return with_owners(entries, where, scope)

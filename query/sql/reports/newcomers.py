@@ -1,6 +1,5 @@
 """Reports over who is new: customers, and addresses that were written to for the first time."""
 
-from query.sql.reports.owners import with_owners
 from query.sql.sending import HANDED_OVER
 from query.sql.where import Scope, Where
 
@@ -47,7 +46,7 @@ def recipients_source(where: Where, scope: Scope) -> str:
     own = "1" if scope.tenant is None else f"m.tenant = {where.bind('String', scope.tenant)}"
     first = ", ".join(f"toString(m.{name})" for name in _FIRST)
     named = ", ".join(f"first.{place} AS {name}" for place, name in enumerate(_FIRST, 1))
-    firsts = f"""
+    return f"""
         (
             SELECT tenant, channel, address, domain, first_at, messages, {named} FROM
             (
@@ -60,4 +59,3 @@ def recipients_source(where: Where, scope: Scope) -> str:
             )
         ) AS m
     """
-    return with_owners(firsts, where, scope)
