@@ -70,10 +70,11 @@ async def get_customer_messages(request: web.Request) -> web.StreamResponse:
     """The log over all addresses of the customer, and of all messages that name them."""
     context, principal, given = asked(request, MESSAGES_PARAMETERS)
     tenant, customer = await the_customer(context, scope_of(principal, given), request.match_info["customer"])
-    where = sent_to(Scope(tenant), customer.customer, [each["address"] for each in customer.addresses])
+    scope = Scope(tenant)
+    where = sent_to(scope, customer.customer, [each["address"] for each in customer.addresses])
     add_shared(where, given)
     return await answer_log(
-        request, context, principal, given, where, f"messages of customer {customer.customer}"
+        request, context, principal, scope, given, where, f"messages of customer {customer.customer}"
     )
 
 

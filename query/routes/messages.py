@@ -1,6 +1,5 @@
 """GET /v1/messages: the log."""
 
-import time as clock
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,20 +11,18 @@ from query.context import Context, asked
 from query.cursors import decode_cursor, encode_cursor, question
 from query.exports import FORMATS, export
 from query.filters import SHARED, attributed
+from query.log_pages import log_page
 from query.parameters import Parameter, boolean, choice, limit, refused, stripped, text, time
 from query.sql.messages import (
     OBJECTS,
     SORTS,
     add_log_filters,
-    after_page,
     bind_labels,
     item_columns,
     order_of,
-    page_sql,
     whole_sql,
-    windows,
 )
-from query.sql.where import SortColumn, Where
+from query.sql.where import Scope, Where
 from runtime.http import json_response
 from schemas.status import COUNTS, Status
 from schemas.tenants import Principal
@@ -51,19 +48,22 @@ DEFAULT_LIMIT = 50
 async def get_messages(request: web.Request) -> web.StreamResponse:
     """The log, a page of it as JSON or the whole as a stream."""
     context, principal, given = asked(request, PARAMETERS)
-    where = attributed(scope_of(principal, given), given)
-    return await answer_log(request, context, principal, given, where, "messages")
+    scope = scope_of(principal, given)
+    where = attributed(scope, given)
+    return await answer_log(request, context, principal, scope, given, where, "messages")
 
 
 async def answer_log(
     request: web.Request,
     context: Context,
     principal: Principal,
+    scope: Scope,
     given: Mapping[str, Any],
     where: Where,
     name: str,
 ) -> web.StreamResponse:
-    """The log rows of `where`, as the log's parameters ask for them; `name` tells whose cursors these are."""
+    """The log rows of `where`, which are of `scope`, as the log's parameters ask for them; `name` tells whose cursors these
+    are."""
     add_log_filters(where, given)
     order = order_of(given.get("sort", "-at"))
     columns = item_columns(bind_labels(where, context.tenants), with_tenant=principal.tenant is None)
@@ -80,37 +80,14 @@ async def answer_log(
     place = None
     if "cursor" in given:
         place = decode_cursor(given["cursor"], this, [_KINDS[column.kind] for column in order])
-        after_page(where, order, place)
-    rows = await _page(context, where, columns, order, size + 1, given, place)
+    span = (given.get("from"), given.get("to"))
+    rows = await log_page(context, scope, where, columns, order, size + 1, span, place)
     more = (
         encode_cursor(this, [rows[size - 1][f"k{number}"] for number in range(len(order))])
         if len(rows) > size
         else None
     )
     return json_response({"items": [as_item(row) for row in rows[:size]], "next": more})
-
-
-async def _page(
-    context: Context,
-    where: Where,
-    columns: str,
-    order: list[SortColumn],
-    wanted: int,
-    given: Mapping[str, Any],
-    place: list[Any] | None,
-) -> list[dict[str, Any]]:
-    """Up to `wanted` rows. By `at` and newest first, the newest days are read before the rest."""
-    if not (order[0].kind == "time" and order[0].sql == "m.filed_at" and order[0].descending):
-        return await context.rows(page_sql(where, columns, order, wanted), where.parameters)
-    newest = place[0] + 1 if place else given.get("to")
-    rows: list[dict[str, Any]] = []
-    for from_ms, to_ms in windows(newest, given.get("from"), int(clock.time() * 1000)):
-        window = where.copy()
-        window.between("m.filed_at", from_ms, to_ms)
-        rows += await context.rows(page_sql(window, columns, order, wanted - len(rows)), window.parameters)
-        if len(rows) >= wanted:
-            break
-    return rows
 
 
 def as_item(row: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from query.sql.where import SortColumn, Where, after, like_pattern, order_by
+from query.sql.where import SortColumn, Where, after, bound_time, like_pattern, order_by
 from schemas.status import CHANNELS, VOCABULARIES, Status, label
 from schemas.tenants import Tenants
 
@@ -108,15 +108,66 @@ def item_columns(labelled: str, *, with_tenant: bool) -> str:
     return ", ".join(f"{special.get(name, f'm.{name}')} AS {name}" for name in names)
 
 
-def page_sql(where: Where, columns: str, order: Sequence[SortColumn], limit: int) -> str:
-    """A page: at most `limit` rows, with the order's values beside them as k0, k1, …"""
-    keys = ", ".join(
+NARROW: Mapping[str, Any] = {
+    # It reads the rest of a row before the filters have seen it.
+    "use_top_k_dynamic_filtering": 0,
+}
+"""ClickHouse's settings for SQL that finds places and edges."""
+
+
+def leading_of(order: Sequence[SortColumn]) -> Sequence[SortColumn]:
+    """What of an order is short to read and tells most rows apart: a status is shared by many, so `at` belongs to it."""
+    return order[:2] if order[0].sql == "m.rank" else order[:1]
+
+
+def places_sql(where: Where, order: Sequence[SortColumn], limit: int) -> str:
+    """Where the first rows stand: the order's values as k0, k1, …, also of versions of a row that are no longer true."""
+    return (
+        f"SELECT {_keys(order)} FROM message_status AS m WHERE {where.sql} "
+        f"ORDER BY {order_by(order)} LIMIT {limit}"
+    )
+
+
+def edge_sql(where: Where, leading: Sequence[SortColumn], places: int) -> str:
+    """The `leading` values that the last one of so many places has, as k0, k1, …; no row where there are not so many."""
+    return (
+        f"SELECT {_keys(leading)} FROM message_status AS m WHERE {where.sql} "
+        f"ORDER BY {order_by(leading)} LIMIT 1 OFFSET {places - 1}"
+    )
+
+
+def rows_at_sql(
+    where: Where, columns: str, order: Sequence[SortColumn], places: Sequence[Sequence[Any]]
+) -> str:
+    """The rows of `where` at these places as they are now, with the order's values beside them as k0, k1, …"""
+    found = [dict(zip((column.sql for column in order), place, strict=True)) for place in places]
+    keys = where.bind(
+        "Array(Tuple(String, DateTime64(3, 'UTC'), String, String))",
+        [
+            (key["m.tenant"], bound_time(key["m.filed_at"]), key["m.message_id"], key["m.recipient"])
+            for key in found
+        ],
+    )
+    # None of a row's key ever changes, so these may be chosen before FINAL is worked out, and of others nothing is read.
+    return (
+        f"SELECT {columns}, {_keys(order)} FROM message_status AS m FINAL "
+        f"PREWHERE (m.tenant, m.filed_at, m.message_id, m.recipient) IN {keys} WHERE {where.sql} "
+        f"ORDER BY {order_by(order)}"
+    )
+
+
+def oldest_sql(where: Where) -> str:
+    """When the first of the rows was filed, ms; no row where there are none."""
+    return (
+        f"SELECT toUnixTimestamp64Milli(min(m.filed_at)) AS oldest FROM message_status AS m WHERE {where.sql} "
+        "HAVING count() > 0"
+    )
+
+
+def _keys(order: Sequence[SortColumn]) -> str:
+    return ", ".join(
         f"{f'toUnixTimestamp64Milli({column.sql})' if column.kind == 'time' else column.sql} AS k{number}"
         for number, column in enumerate(order)
-    )
-    return (
-        f"SELECT {columns}, {keys} FROM message_status AS m FINAL WHERE {where.sql} "
-        f"ORDER BY {order_by(order)} LIMIT {limit}"
     )
 
 
@@ -125,25 +176,37 @@ def whole_sql(where: Where, columns: str, order: Sequence[SortColumn]) -> str:
     return f"SELECT {columns} FROM message_status AS m FINAL WHERE {where.sql} ORDER BY {order_by(order)}"
 
 
+_WINDOW_DAYS = (1, 8, 64)
+
+
 def windows(newest_ms: int | None, oldest_ms: int | None, now_ms: int) -> list[tuple[int | None, int | None]]:
     """Ranges of `at`, newest first, that cover everything between the two ends (None = open).
 
     The newest page of a long log is found in its newest days: reading them first spares reading the rest.
     """
-    edges = (
-        [now_ms - days * DAY_MS for days in (1, 8, 64)]
-        if newest_ms is None
-        else [newest_ms - days * DAY_MS for days in (1, 8, 64)]
-    )
+    last = now_ms if newest_ms is None else newest_ms
     found: list[tuple[int | None, int | None]] = []
     upper = newest_ms
-    for edge in edges:
+    for edge in (last - days * DAY_MS for days in _WINDOW_DAYS):
         if oldest_ms is not None and edge <= oldest_ms:
             break
         found.append((edge, upper))
         upper = edge
-    found.append((oldest_ms, upper))
-    return found
+    return [*found, (oldest_ms, upper)]
+
+
+def later_windows(oldest_ms: int | None, newest_ms: int | None) -> list[tuple[int | None, int | None]]:
+    """The same for the oldest page: ranges oldest first. None as `oldest_ms` = there is nothing."""
+    if oldest_ms is None:
+        return []
+    found: list[tuple[int | None, int | None]] = []
+    lower = oldest_ms
+    for edge in (oldest_ms + days * DAY_MS for days in _WINDOW_DAYS):
+        if newest_ms is not None and edge >= newest_ms:
+            break
+        found.append((lower, edge))
+        lower = edge
+    return [*found, (lower, newest_ms)]
 
 
 def after_page(where: Where, order: Sequence[SortColumn], values: Sequence[Any]) -> None:
