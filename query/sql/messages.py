@@ -67,10 +67,15 @@ _SEARCHED = {
 }
 
 
+_GRAM = 3
+"""Letters of what the index of the haystack holds."""
+
+
 def _add_search(where: Where, columns: Sequence[str], text: str) -> None:
-    """Finds `text` in one of the columns. What is in a field is in the haystack, whose index tells quickly where not to look."""
+    """Finds `text` in one of the columns. What is in a field is in the haystack, whose index tells quickly where not to look;
+    of less than its grams it tells nothing, and the haystack is longer to read than the field."""
     pattern = f"lowerUTF8({where.bind('String', like_pattern(text))})"
-    if "m.haystack" not in columns:
+    if "m.haystack" not in columns and len(text) >= _GRAM:
         where.add(f"m.haystack LIKE {pattern}")
     where.add(" OR ".join(f"{column} LIKE {pattern}" for column in columns))
 

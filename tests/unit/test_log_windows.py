@@ -1,5 +1,7 @@
 """The ranges of time that a page of the log is looked for in, one after the other."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +18,7 @@ def test_windows_cover_the_whole_span_without_gap_or_overlap_newest_first(
 ) -> None:
     found = windows(newest, oldest, NOW)
     assert found[0][1] == newest and found[-1][0] == oldest
-    assert all(later[0] == earlier[1] for later, earlier in zip(found, found[1:], strict=False))
+    assert all(later[0] == earlier[1] for later, earlier in itertools.pairwise(found))
 
 
 @given(TIMES, st.none() | TIMES)
@@ -25,7 +27,7 @@ def test_later_windows_cover_the_whole_span_without_gap_or_overlap_oldest_first(
 ) -> None:
     found = later_windows(oldest, newest)
     assert found[0][0] == oldest and found[-1][1] == newest
-    assert all(earlier[1] == later[0] for earlier, later in zip(found, found[1:], strict=False))
+    assert all(earlier[1] == later[0] for earlier, later in itertools.pairwise(found))
 
 
 def test_where_nothing_was_ever_filed_there_is_nothing_to_look_into() -> None:
