@@ -38,6 +38,7 @@ PARAMETERS: dict[str, Parameter] = {
     "reached": Parameter(choice(*COUNTS), many=True),
     "gave_up": Parameter(boolean),
     "updated_from": Parameter(time),
+    "clicked_link": Parameter(text),
     "sort": Parameter(choice(*(f"{minus}{name}" for name in SORTS for minus in ("", "-")))),
     "limit": Parameter(limit),
     "cursor": Parameter(text),
@@ -65,6 +66,8 @@ async def answer_log(
     name: str,
 ) -> web.StreamResponse:
     """The log rows of `where`, as the log's parameters ask for them; `name` tells whose cursors these are."""
+    if "clicked_link" in given and not given.get("campaign"):
+        raise refused("clicked_link", "expected `campaign` beside it")
     add_log_filters(where, given)
     order = order_of(given.get("sort", "-at"))
     columns = item_columns(bind_labels(where, context.tenants), with_tenant=principal.tenant is None)

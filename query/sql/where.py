@@ -20,6 +20,7 @@ class Where:
     """An AND of conditions on the table `m`, and the values bound in them."""
 
     def __init__(self, scope: Scope) -> None:
+        self.scope = scope
         self.parameters: dict[str, Any] = {}
         self._conditions: list[str] = []
         if scope.tenant is not None:
