@@ -48,6 +48,7 @@ class Samples:
     senders: Sequence[str]
     campaigns: Sequence[str]
     domains: Sequence[str]
+    subjects: Sequence[str]
     frequent_words: Sequence[str]
     middling_words: Sequence[str]
     rare_words: Sequence[str]
@@ -71,6 +72,7 @@ _SAMPLED: Final = {
     # The largest and the smallest first.
     "campaigns": _ENDS.format("campaign"),
     "domains": _ENDS.format("domain"),
+    "subjects": _ENDS.format("subject"),
     "frequent_words": "SELECT value FROM words ORDER BY often DESC",
     "middling_words": "SELECT value FROM words ORDER BY abs(often / (SELECT max(often) FROM words) - 0.01)",
     "rare_words": "SELECT value FROM words ORDER BY often, cityHash64(value)",
@@ -141,6 +143,18 @@ def _filters(samples: Samples, now_ms: int) -> Iterator[Question]:
         yield _log(f"status={status}", {"status": status})
     for fact in ("delivered", "human_opened", "clicked", "complained", "unsubscribed", "soft_bounced"):
         yield _log(f"reached={fact}", {"reached": fact})
+    for name, values in (
+        ("cause", ("mailbox", "blocklisted_ip")),
+        ("error_code", ("30003", "21610")),
+        ("tracking", ("none",)),
+    ):
+        yield _each(name, name, values)
+    days = (_ago(now_ms, 1)[:10], _ago(now_ms, 200)[:10])
+    yield _each("day", "day", days, tz="Europe/Berlin")
+    yield _each("subject_is", "subject_is", samples.subjects)
+    yield _log(
+        "clicked_link", *({"campaign": each, "clicked_link": _link(each)} for each in samples.campaigns)
+    )
     yield _log("gave_up", {"gave_up": "true"})
     yield _log("not gave_up", {"gave_up": "false"})
     yield _log("updated_from", *({"updated_from": _ago(now_ms, days)} for days in (0.01, 1, 30, 300)))
@@ -204,6 +218,10 @@ def _about_one(samples: Samples) -> Iterator[Question]:
         ("customer", "/v1/customers/{}", samples.customers, LOG),
         ("messages of a customer", "/v1/customers/{}/messages", samples.customers, LOG),
         ("trail of a message", "/v1/messages/{}", samples.messages, LOG),
+        ("trail of a document", "/v1/documents/{}", samples.documents, LOG),
+        ("campaign", "/v1/campaigns/{}", samples.campaigns, LOG),
+        ("opens of a campaign over time", "/v1/campaigns/{}/timeline", samples.campaigns, LOG),
+        ("links of a campaign", "/v1/campaigns/{}/links", samples.campaigns, LOG),
     ):
         yield Question(name, tuple((path.format(quote(value)), ()) for value in values), goal)
 
@@ -214,6 +232,16 @@ def _figures(now_ms: int) -> Iterator[Question]:
             asked = {"from": _ago(now_ms, 30), "group_by": group, **compare}
             what = f"rates: 30 days by {group}{', compared' if compare else ''}"
             yield Question(what, (("/v1/rates", tuple(asked.items())),), RATES)
+
+    for compare in ({}, {"compare": "previous"}):
+        asked = {"from": _ago(now_ms, 30), **compare}
+        what = f"campaigns of 30 days{', compared' if compare else ''}"
+        yield Question(what, (("/v1/campaigns", tuple(asked.items())),))
+
+
+def _link(campaign: str) -> str:
+    """As the recipe has it: of twelve links the first is clicked most."""
+    return f"https://www.example.com/{campaign}/0"
 
 
 def _ago(now_ms: int, days: float) -> str:

@@ -11,9 +11,11 @@ from query.bodies import MAX_BODY_BYTES
 from query.context import CONTEXT, Context
 from query.limits import read_limits
 from query.routes.addresses import get_address, get_addresses, get_diagnosis
+from query.routes.campaigns import get_campaign, get_campaigns, get_links, get_timeline
 from query.routes.consents import get_consent_log, get_consents
 from query.routes.customers import get_customer, get_customer_diagnosis, get_customer_messages
 from query.routes.dead_letters import get_dead_letters
+from query.routes.documents import get_document
 from query.routes.message import get_message
 from query.routes.messages import get_messages
 from query.routes.rates import get_rates
@@ -67,6 +69,11 @@ def make_app(context: Context) -> web.Application:
     app.router.add_get("/v1/messages", get_messages)
     # An id is whatever the provider or the application chose, so it may have slashes in it.
     app.router.add_get("/v1/messages/{message_id:.+}", get_message)
+    # So may the name of a campaign; one that ends in /links is asked for with that slash percent-encoded, as all are.
+    app.router.add_get("/v1/campaigns", get_campaigns)
+    app.router.add_get("/v1/campaigns/{campaign:.+}/timeline", get_timeline)
+    app.router.add_get("/v1/campaigns/{campaign:.+}/links", get_links)
+    app.router.add_get("/v1/campaigns/{campaign:.+}", get_campaign)
     app.router.add_get("/v1/addresses", get_addresses)
     # So may an address be; one that ends in /diagnosis is none.
     app.router.add_get("/v1/addresses/{address:.+}/diagnosis", get_diagnosis)
@@ -76,6 +83,7 @@ def make_app(context: Context) -> web.Application:
     app.router.add_get("/v1/customers/{customer}", get_customer)
     app.router.add_get("/v1/customers/{customer}/messages", get_customer_messages)
     app.router.add_get("/v1/customers/{customer}/diagnosis", get_customer_diagnosis)
+    app.router.add_get("/v1/documents/{document:.+}", get_document)
     app.router.add_get("/v1/statuses", get_statuses)
     app.router.add_get("/v1/rates", get_rates)
     app.router.add_get("/v1/dead-letters", get_dead_letters)

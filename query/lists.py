@@ -16,7 +16,7 @@ from runtime.http import json_response
 from schemas.tenants import Principal
 
 DEFAULT_LIMIT = 50
-_KINDS = {"time": int, "Int64": int, "UInt8": int, "String": str}
+_KINDS = {"time": int, "Int64": int, "UInt64": int, "UInt32": int, "UInt8": int, "String": str}
 _NOT_THE_QUESTION = ("limit", "cursor", "format")
 
 
@@ -39,14 +39,22 @@ async def answer_list(
     where: Where,
 ) -> web.StreamResponse:
     """The rows of `where`, as the parameters ask for them. Raises ProblemError."""
-    with_tenant = principal.tenant is None
+    if is_stream(given):
+        return await stream_list(request, context, principal, given, listed, where)
+    return json_response(await list_document(context, principal, given, listed, where))
+
+
+def is_stream(given: Mapping[str, Any]) -> bool:
+    """Whether the whole result is asked for, and not a page of it."""
+    return bool(given.get("format", "json") != "json")
+
+
+async def list_document(
+    context: Context, principal: Principal, given: Mapping[str, Any], listed: Listed, where: Where
+) -> dict[str, Any]:
+    """A page of the rows of `where`: its items and the cursor of the next one. Raises ProblemError."""
     order = listed.order(given.get("sort", listed.default_sort))
     as_item = item_reader(listed)
-    if (form := given.get("format", "json")) != "json":
-        if "cursor" in given:
-            raise refused("cursor", "a stream is the whole result and has no pages")
-        sql = whole_sql(listed, where, order, with_tenant=with_tenant)
-        return await export(request, context, sql, where.parameters, form, listed.name, as_item)
     filters = {name: value for name, value in given.items() if name not in _NOT_THE_QUESTION}
     this = question(listed.name, principal.tenant, filters=filters)
     size = given.get("limit", DEFAULT_LIMIT)
@@ -54,24 +62,42 @@ async def answer_list(
         place = decode_cursor(given["cursor"], this, [_KINDS[column.kind] for column in order])
         where.add(after(where, order, place))
     rows = await context.rows(
-        page_sql(listed, where, order, size + 1, with_tenant=with_tenant), where.parameters
+        page_sql(listed, where, order, size + 1, with_tenant=principal.tenant is None), where.parameters
     )
     more = (
         encode_cursor(this, [rows[size - 1][f"k{number}"] for number in range(len(order))])
         if len(rows) > size
         else None
     )
-    return json_response({"items": [as_item(row) for row in rows[:size]], "next": more})
+    return {"items": [as_item(row) for row in rows[:size]], "next": more}
+
+
+async def stream_list(
+    request: web.Request,
+    context: Context,
+    principal: Principal,
+    given: Mapping[str, Any],
+    listed: Listed,
+    where: Where,
+) -> web.StreamResponse:
+    """All rows of `where` in the format asked for. Raises ProblemError."""
+    if "cursor" in given:
+        raise refused("cursor", "a stream is the whole result and has no pages")
+    order = listed.order(given.get("sort", listed.default_sort))
+    sql = whole_sql(listed, where, order, with_tenant=principal.tenant is None)
+    return await export(
+        request, context, sql, where.parameters, given["format"], listed.name, item_reader(listed)
+    )
 
 
 def item_reader(listed: Listed) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Makes rows items: objects as objects, without the order's values."""
-    fields = (*listed.columns, "tenant")
+    fields = frozenset((*listed.columns, "tenant"))
 
     def as_item(row: dict[str, Any]) -> dict[str, Any]:
         item = {name: value for name, value in row.items() if name in fields}
         for name in listed.objects:
             item[name] = orjson.loads(item[name]) if item[name] else None
-        return item
+        return listed.shape(item) if listed.shape else item
 
     return as_item

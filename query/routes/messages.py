@@ -10,7 +10,7 @@ from query.auth import scope_of
 from query.context import Context, asked
 from query.cursors import decode_cursor, encode_cursor, question
 from query.exports import FORMATS, export
-from query.filters import SHARED, attributed
+from query.filters import DRILLED, SHARED, attributed, span_of
 from query.log_pages import log_page
 from query.parameters import Parameter, boolean, choice, limit, refused, stripped, text, time
 from query.sql.messages import (
@@ -29,11 +29,13 @@ from schemas.tenants import Principal
 
 PARAMETERS: dict[str, Parameter] = {
     **SHARED,
+    **DRILLED,
     **{name: Parameter(stripped) for name in ("recipient", "subject", "text", "q")},
     "status": Parameter(choice(*Status), many=True),
     "reached": Parameter(choice(*COUNTS), many=True),
     "gave_up": Parameter(boolean),
     "updated_from": Parameter(time),
+    "clicked_link": Parameter(text),
     "sort": Parameter(choice(*(f"{minus}{name}" for name in SORTS for minus in ("", "-")))),
     "limit": Parameter(limit),
     "cursor": Parameter(text),
@@ -64,6 +66,8 @@ async def answer_log(
 ) -> web.StreamResponse:
     """The log rows of `where`, which are of `scope`, as the log's parameters ask for them; `name` tells whose cursors these
     are."""
+    if "clicked_link" in given and not given.get("campaign"):
+        raise refused("clicked_link", "expected `campaign` beside it")
     add_log_filters(where, given)
     order = order_of(given.get("sort", "-at"))
     columns = item_columns(bind_labels(where, context.tenants), with_tenant=principal.tenant is None)
@@ -80,8 +84,7 @@ async def answer_log(
     place = None
     if "cursor" in given:
         place = decode_cursor(given["cursor"], this, [_KINDS[column.kind] for column in order])
-    span = (given.get("from"), given.get("to"))
-    rows = await log_page(context, scope, where, columns, order, size + 1, span, place)
+    rows = await log_page(context, scope, where, columns, order, size + 1, span_of(given), place)
     more = (
         encode_cursor(this, [rows[size - 1][f"k{number}"] for number in range(len(order))])
         if len(rows) > size

@@ -1,7 +1,8 @@
 """Lists of addresses, consents and log entries: one shape for pages and streams."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from query.sql.where import SortColumn, Where, order_by
 
@@ -11,7 +12,8 @@ class Listed:
     """A list: its rows come FROM `source`, where they are called `m`.
 
     `columns` gives each field of an item as SQL; those in `objects` are JSON text there, and objects in an item. `sorts`
-    are the fields that it can be sorted by; `rest` makes each row's place unique.
+    are the fields that it can be sorted by; `rest` makes each row's place unique. `tenant` is what the operator is shown
+    as a row's tenant, None where rows have none. `shape` makes an item of the fields where the two differ.
     """
 
     name: str
@@ -21,6 +23,8 @@ class Listed:
     rest: Sequence[SortColumn]
     default_sort: str
     objects: frozenset[str] = frozenset()
+    tenant: str | None = "m.tenant"
+    shape: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
     @property
     def sort_values(self) -> list[str]:
@@ -36,7 +40,7 @@ class Listed:
 
 def select_list(listed: Listed, *, with_tenant: bool) -> str:
     """The SELECT list of an item."""
-    tenant = {"tenant": "m.tenant"} if with_tenant else {}
+    tenant = {"tenant": listed.tenant} if with_tenant and listed.tenant else {}
     return ", ".join(f"{sql} AS {name}" for name, sql in {**tenant, **listed.columns}.items())
 
 

@@ -57,6 +57,24 @@ def add_log_filters(where: Where, given: Mapping[str, Any]) -> None:
     if "gave_up" in given:
         where.add("m.gave_up" if given["gave_up"] else "NOT m.gave_up")
     where.between("m.updated_at", given.get("updated_from"), None)
+    if "clicked_link" in given:
+        _add_clicked(where, given["campaign"], given["clicked_link"])
+
+
+def _add_clicked(where: Where, campaign: str, link: str) -> None:
+    """Rows of a campaign in which this link was clicked, '' where none was told. Events are sorted by message, so that they
+    are looked for by those of the campaign; of these also what was replaced since does no harm."""
+    tenant = where.scope.tenant
+    own = "" if tenant is None else f"m.tenant = {where.bind('String', tenant)} AND "
+    messages = (
+        f"SELECT m.message_id FROM message_status AS m WHERE {own}m.clicks > 0 "
+        f"AND m.campaign = {where.bind('String', campaign)}"
+    )
+    where.add(
+        "(m.tenant, m.message_id, m.recipient) IN (SELECT m.tenant, m.message_id, m.recipient FROM events AS m FINAL "
+        f"WHERE {own}m.outcome = 'clicked' AND NOT m.late AND m.message_id IN ({messages}) "
+        f"AND JSONExtractString(m.detail, 'link') = {where.bind('String', link)})"
+    )
 
 
 _SEARCHED = {

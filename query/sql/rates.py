@@ -1,39 +1,17 @@
-"""Counts by group from `message_status`, by the exact definitions of the product; never by counting events."""
+"""Counts and rates by group, as a list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from query.sql.where import SortColumn, Where, after, order_by
+from query.sql.figures import bases_sql, figure_columns, figures
+from query.sql.lists import Listed
+from query.sql.where import SortColumn, Where
 from schemas.status import COUNTS
 
 GROUPS = ("campaign hour day week month domain sender category channel method cause error_code").split()
 TIMES = ("hour", "day", "week", "month")
 BY_TENANT = "tenant"
-
-_TRACKED = "m.channel = 'email' AND m.tracking != 'none'"
-"""Open and click rates are of email, and leave out what was declared untracked."""
-
-BASES: dict[str, str] = {
-    **{name: f"m.is_{name}" for name in COUNTS},
-    "tracked": f"m.is_delivered AND {_TRACKED}",
-    "tracked_opened": f"m.is_opened AND {_TRACKED}",
-    "tracked_human_opened": f"m.is_human_opened AND {_TRACKED}",
-    "tracked_clicked": f"m.is_clicked AND {_TRACKED}",
-}
-"""What is counted, for the counts themselves and for the rates' numerators and denominators."""
-
-RATES: dict[str, tuple[str, str]] = {
-    "delivery": ("delivered", "sent"),
-    "open": ("tracked_opened", "tracked"),
-    "human_open": ("tracked_human_opened", "tracked"),
-    "click": ("tracked_clicked", "tracked"),
-    "click_to_open": ("tracked_clicked", "tracked_opened"),
-    "bounce": ("bounced", "sent"),
-    "complaint": ("complained", "delivered"),
-    "unsubscribe": ("unsubscribed", "delivered"),
-}
-"""Each rate as numerator and denominator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +23,43 @@ class Period:
     previous: bool = False
 
 
-def rates_sql(
-    where: Where,
-    groups: Sequence[str],
-    zone: str,
-    period: Period,
-    order: Sequence[SortColumn],
-    place: Sequence[Any] | None,
-    limit: int,
-) -> str:
-    """The groups after `place` in that order, with their counts as numbers by name; those of the period before as p_<name>."""
+def rates_list(where: Where, groups: Sequence[str], zone: str, period: Period, sort: str) -> Listed:
+    """The groups of the rows of `where` with their figures, those of the period before as previous_…; without groups one
+    row. `where` gets values bound, and is not for the list itself but `where.around()`.
+
+    `sort` is `key` or a count, `-` before it for descending.
+    """
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
+    keys = [SortColumn(f"m.g{n}", "String", descending and name == "key") for n in range(len(groups))]
+    counts = {count: SortColumn(f"m.{count}", "UInt64", True) for count in COUNTS}
+    columns = {f"key_{group}": f"nullIf(m.g{number}, '')" for number, group in enumerate(groups)}
+    columns |= figure_columns()
+    if period.previous:
+        columns |= figure_columns("p_", "previous_")
+
+    def shape(item: dict[str, Any]) -> dict[str, Any]:
+        shaped = {"key": {group: item[f"key_{group}"] for group in groups}, **figures(item)}
+        return shaped | {"previous": figures(item, "previous_")} if period.previous else shaped
+
+    return Listed(
+        name="rates",
+        source=f"({_grouped_sql(where, groups, zone, period)}) AS m",
+        columns=columns,
+        sorts=({"key": keys[0]} if keys else {"key": counts["sent"]}) | counts,
+        rest=keys,
+        default_sort=default_sort(groups),
+        tenant=None,
+        shape=shape,
+    )
+
+
+def default_sort(groups: Sequence[str]) -> str:
+    """Groups of time come in time order, others by how much was sent, the most first."""
+    return "key" if any(group in TIMES for group in groups) else "-sent"
+
+
+def _grouped_sql(where: Where, groups: Sequence[str], zone: str, period: Period) -> str:
+    """The groups, keys as g0 and g1, with their bases; those of the period before as p_<name>."""
     at = "m.filed_at"
     now_row, then_row = "1", "0"
     if period.previous:
@@ -71,33 +76,16 @@ def rates_sql(
         f"{_key_sql(group, at, where.bind('String', zone))} AS g{number}"
         for number, group in enumerate(groups)
     ]
-    counts = [f"countIf({now_row} AND {condition}) AS {name}" for name, condition in BASES.items()]
-    if period.previous:
-        counts += [f"countIf({then_row} AND {condition}) AS p_{name}" for name, condition in BASES.items()]
-    grouped = f"SELECT {', '.join(keys + counts)} FROM message_status AS m FINAL WHERE {where.sql}"
-    if groups:
-        grouped += f" GROUP BY {', '.join(f'g{number}' for number in range(len(groups)))}"
-    beyond = f" WHERE {after(where, order, place)}" if place is not None else ""
-    ordered = f" ORDER BY {order_by(order)}" if order else ""
-    return f"SELECT * FROM ({grouped}) AS c{beyond}{ordered} LIMIT {limit}"
-
-
-def order_of(groups: Sequence[str], sort: str | None) -> list[SortColumn]:
-    """Groups of time in time order, others by how much was sent, the most first; or by a count, or by `key`."""
-    if not groups:
-        return []
-    if sort is None:
-        sort = "key" if any(group in TIMES for group in groups) else "-sent"
-    name, descending = sort.removeprefix("-"), sort.startswith("-")
-    keys = [SortColumn(f"g{number}", "String", descending and name == "key") for number in range(len(groups))]
-    return keys if name == "key" else [SortColumn(name, "UInt64", descending), *keys]
+    counts = bases_sql(now_row) + (bases_sql(then_row, "p_") if period.previous else [])
+    by = f" GROUP BY {', '.join(f'g{number}' for number in range(len(groups)))}" if groups else ""
+    return f"SELECT {', '.join(keys + counts)} FROM message_status AS m FINAL WHERE {where.sql}{by}"
 
 
 def _key_sql(group: str, at: str, zone: str) -> str:
     """A group's key as text: a date for days, weeks (their Monday) and months (their first), an instant in UTC for hours."""
     match group:
         case "hour":
-            return f"formatDateTime(toTimeZone(toStartOfHour(toTimeZone({at}, {zone})), 'UTC'), '%Y-%m-%dT%H:%i:%S.000Z')"
+            return instant_sql(f"toStartOfHour(toTimeZone({at}, {zone}))")
         case "day":
             return f"toString(toDate({at}, {zone}))"
         case "week":
@@ -108,12 +96,6 @@ def _key_sql(group: str, at: str, zone: str) -> str:
             return f"toString(m.{group})"
 
 
-def figures(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Counts and rates of a row. A rate over zero is null."""
-    return {
-        "counts": {name: row[prefix + name] for name in COUNTS},
-        "rates": {
-            name: row[prefix + part] / row[prefix + whole] if row[prefix + whole] else None
-            for name, (part, whole) in RATES.items()
-        },
-    }
+def instant_sql(moment: str) -> str:
+    """A moment of whole seconds as RFC 3339 text."""
+    return f"formatDateTime(toTimeZone({moment}, 'UTC'), '%Y-%m-%dT%H:%i:%S.000Z')"

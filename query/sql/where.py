@@ -22,6 +22,7 @@ class Where:
     """An AND of conditions on the table `m`, and the values bound in them."""
 
     def __init__(self, scope: Scope) -> None:
+        self.scope = scope
         self.parameters: dict[str, Any] = {}
         self._conditions: list[str] = []
         if scope.tenant is not None:
@@ -61,6 +62,12 @@ class Where:
         other = Where(Scope(None))
         other.parameters = dict(self.parameters)
         other._conditions = list(self._conditions)
+        return other
+
+    def around(self) -> "Where":
+        """No conditions yet, on the result of a query with these: the values bound here can be bound beside its own."""
+        other = Where(Scope(None))
+        other.parameters = dict(self.parameters)
         return other
 
     @property

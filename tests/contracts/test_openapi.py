@@ -16,7 +16,17 @@ from query.app import make_app
 from query.context import Context
 from query.lag import Lag
 from query.parameters import Parameter
-from query.routes import addresses, consents, customers, dead_letters, messages, rates, statuses, tenants
+from query.routes import (
+    addresses,
+    campaigns,
+    consents,
+    customers,
+    dead_letters,
+    messages,
+    rates,
+    statuses,
+    tenants,
+)
 from runtime.clickhouse import ClickHouse
 from runtime.tenants_file import TenantsFile
 from schemas.problems import PROBLEMS
@@ -30,6 +40,7 @@ DOCUMENT: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parents[2] / "schemas" / "openapi.yaml").read_text()
 )
 SCHEMAS = DOCUMENT["components"]["schemas"]
+NOW = "2026-11-20T09:00:19.652Z"
 LOG = address_model.log_entries(TENANTS, 100)
 
 
@@ -102,6 +113,11 @@ async def test_every_route_of_query_is_described_and_nothing_else(tmp_path: Path
     [
         ("/v1/messages", messages.PARAMETERS),
         ("/v1/rates", rates.PARAMETERS),
+        ("/v1/campaigns", campaigns.PARAMETERS),
+        ("/v1/campaigns/{campaign}", campaigns.ONE_PARAMETERS),
+        ("/v1/campaigns/{campaign}/timeline", campaigns.TIMELINE_PARAMETERS),
+        ("/v1/campaigns/{campaign}/links", campaigns.LINKS_PARAMETERS),
+        ("/v1/documents/{document}", {}),
         ("/v1/statuses", statuses.PARAMETERS),
         ("/v1/dead-letters", dead_letters.PARAMETERS),
         ("/v1/tenants", tenants.PARAMETERS),
@@ -131,12 +147,31 @@ async def server(clickhouse: str, tmp_path_factory: pytest.TempPathFactory) -> A
     tenants = write_tenants(tmp_path_factory.mktemp("openapi") / "tenants.toml")
     async with QueryServer(clickhouse, "127.0.0.1:1", tenants) as server:
         rows = make_rows(200, TENANTS)
+        clicked = next(row for row in rows if row["tenant"] == "acme" and row["status"] == "clicked")
+        clicked |= {
+            "message_id": "m-clicked",
+            "campaign": "linked",
+            "document": "linked document",
+            "clicks": 1,
+            "first_clicked_at": NOW,
+        }
+        click = {
+            "event_id": "1" * 32,
+            "tenant": "acme",
+            "message_id": "m-clicked",
+            "recipient": clicked["recipient"],
+            "outcome": "clicked",
+            "at": NOW,
+            "received_at": NOW,
+            "detail": {"link": "https://acme.example/"},
+        }
         await server.store.insert_lines("message_status", b"\n".join(map(orjson.dumps, rows)))
         for table, values in (
             ("address_standing", address_model.standings(TENANTS)),
             ("consents", address_model.consents(LOG)),
             ("consent_log", LOG),
             ("customers", address_model.customers(TENANTS)),
+            ("events", [click]),
         ):
             await server.store.insert_lines(table, b"\n".join(map(orjson.dumps, values)))
         yield server
@@ -154,6 +189,8 @@ async def server(clickhouse: str, tmp_path_factory: pytest.TempPathFactory) -> A
             "/v1/rates",
             [("group_by", "campaign,day"), ("from", "2026-01-01T00:00:00Z"), ("compare", "previous")],
         ),
+        ("/v1/campaigns", [("limit", "500")]),
+        ("/v1/campaigns", [("compare", "previous"), ("limit", "500")]),
         ("/v1/dead-letters", []),
         ("/v1/addresses", [("limit", "500")]),
         ("/v1/consents", [("limit", "500")]),
@@ -188,6 +225,19 @@ async def test_a_real_message_is_as_described(server: QueryServer) -> None:
     (item,) = (await server.page("/v1/messages", ("limit", "1")))["items"]
     document = await server.page("/v1/messages/" + quote(item["message_id"], safe=""))
     _check(_answer("/v1/messages/{message_id}", 200, "application/json"), document)
+
+
+async def test_a_real_campaign_is_as_described(server: QueryServer) -> None:
+    for under, parameters in (("", [("compare", "previous")]), ("/timeline", []), ("/links", [])):
+        document = await server.page(f"/v1/campaigns/linked{under}", *parameters)
+        assert under == "" or document["items"]
+        _check(_answer(f"/v1/campaigns/{{campaign}}{under}", 200, "application/json"), document)
+
+
+async def test_a_real_document_is_as_described(server: QueryServer) -> None:
+    document = await server.page("/v1/documents/linked%20document")
+    assert document["messages"] and document["events"]
+    _check(_answer("/v1/documents/{document}", 200, "application/json"), document)
 
 
 async def test_real_addresses_customers_and_diagnoses_are_as_described(server: QueryServer) -> None:

@@ -152,11 +152,13 @@ FILTERS: dict[str, Callable[[Row, str], bool]] = {
     "q": lambda row, value: _contains(value, *_searched(row)),
     "gave_up": lambda row, value: row["gave_up"] is (value == "true"),
     "updated_from": lambda row, value: parse_time(row["updated_at"]) >= parse_time(value),
+    "subject_is": lambda row, value: (row["subject"] or "") == value,
+    "cause": lambda row, value: (key_of_group(row, "cause", "UTC") or "") == value,
     "from": lambda row, value: parse_time(row["filed_at"]) >= parse_time(value),
     "to": lambda row, value: parse_time(row["filed_at"]) < parse_time(value),
     **{
         name: (lambda row, value, name=name: (row[name] or "") == value)  # type: ignore[misc]
-        for name in "channel campaign customer category document method sender domain tenant".split()
+        for name in "channel campaign customer category document method sender domain tenant tracking error_code".split()
     },
 }
 """A single value of each filter, as a condition."""

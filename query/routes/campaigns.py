@@ -1,0 +1,193 @@
+"""GET /v1/campaigns: mailings with their figures; of one campaign also its opens and clicks over time, and its links."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from query.auth import scope_of
+from query.context import Context, asked
+from query.evidence import only_tenant
+from query.exports import FORMATS
+from query.filters import DRILLED, SHARED, add_shared, attributed, span_of
+from query.lists import answer_list, is_stream, item_reader, list_document, stream_list
+from query.parameters import Parameter, choice, limit, stripped, text, zone
+from query.periods import Span
+from query.sql.campaigns import (
+    LINK_SORT_VALUES,
+    SORT_VALUES,
+    add_mailing_filters,
+    links_list,
+    mailings_list,
+    span_sql,
+    tenants_sql,
+    timeline_list,
+)
+from query.sql.lists import Listed, page_sql, whole_sql
+from query.sql.where import Scope, Where
+from runtime.http import json_response
+from schemas.problems import NOT_FOUND, ProblemError
+from schemas.tenants import Principal
+from schemas.times import parse_time
+
+_COMPARE = Parameter(choice("previous"))
+_FORMAT = Parameter(choice("json", *FORMATS))
+_OF_ONE = {name: parameter for name, parameter in SHARED.items() if name != "campaign"}
+_OF_RANGE = ("from", "to", "day")
+
+PARAMETERS: dict[str, Parameter] = {
+    **SHARED,
+    **DRILLED,
+    "q": Parameter(stripped),
+    "compare": _COMPARE,
+    "sort": Parameter(choice(*SORT_VALUES)),
+    "limit": Parameter(limit),
+    "cursor": Parameter(text),
+    "format": _FORMAT,
+}
+ONE_PARAMETERS: dict[str, Parameter] = {"compare": _COMPARE}
+TIMELINE_PARAMETERS: dict[str, Parameter] = {
+    **_OF_ONE,
+    "bucket": Parameter(choice("hour", "day")),
+    "tz": Parameter(zone),
+    "format": _FORMAT,
+}
+LINKS_PARAMETERS: dict[str, Parameter] = {
+    **_OF_ONE,
+    "sort": Parameter(choice(*LINK_SORT_VALUES)),
+    "limit": Parameter(limit),
+    "cursor": Parameter(text),
+    "format": _FORMAT,
+}
+
+
+async def get_campaigns(request: web.Request) -> web.StreamResponse:
+    """Mailings, the latest first: a page of them as JSON or all as a stream."""
+    context, principal, given = asked(request, PARAMETERS)
+    return await answer_list(request, context, principal, given, *_mailings(principal, given))
+
+
+async def campaigns_document(
+    context: Context, principal: Principal, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A page of mailings, the latest first. Raises ProblemError."""
+    return await list_document(context, principal, given, *_mailings(principal, given))
+
+
+def _mailings(principal: Principal, given: Mapping[str, Any]) -> tuple[Listed, Where]:
+    compare = "compare" in given
+    # The mailing before is another one, so that its rows must be among those that are read.
+    left_out = (*_OF_RANGE, "campaign") if compare else _OF_RANGE
+    rows = Where(scope_of(principal, given))
+    add_shared(rows, {name: value for name, value in given.items() if name not in left_out})
+    listed = mailings_list(rows, given.get("tz", "UTC"), span_of(given), compare=compare)
+    mailings = rows.around()
+    add_mailing_filters(mailings, given)
+    return listed, mailings
+
+
+async def get_campaign(request: web.Request) -> web.Response:
+    """One campaign with its figures."""
+    context, principal, given = asked(request, ONE_PARAMETERS)
+    return json_response(await campaign_document(context, principal, given, request.match_info["campaign"]))
+
+
+async def campaign_document(
+    context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
+) -> dict[str, Any]:
+    """A campaign with its figures and what is unattributed. Raises ProblemError where there is none of this name."""
+    tenant, span = await _found(context, principal, given, campaign)
+    rows = Where(Scope(tenant))
+    rows.equal("m.campaign", campaign)
+    (document,) = await _called(context, campaign, mailings_list(rows, "UTC", span, unattributed=True), rows)
+    if "compare" in given:
+        document["previous"] = await _previous(context, tenant, campaign, parse_time(document["first_at"]))
+    return {name: value for name, value in document.items() if name != "tenant" or principal.tenant is None}
+
+
+async def _previous(context: Context, tenant: str, campaign: str, first_at: int) -> Any:
+    """The campaign before one that began at `first_at`, in ms, as the list tells it."""
+    rows = Where(Scope(tenant))
+    rows.add("m.campaign != ''")
+    listed = mailings_list(rows, "UTC", (first_at, None), compare=True)
+    (mailing,) = await _called(context, campaign, listed, rows)
+    return mailing["previous"]
+
+
+async def _called(context: Context, campaign: str, listed: Listed, rows: Where) -> list[dict[str, Any]]:
+    """The campaign of that name among the mailings of `rows`, with its tenant."""
+    mailings = rows.around()
+    add_mailing_filters(mailings, {"campaign": campaign})
+    sql = page_sql(listed, mailings, listed.order(listed.default_sort), 1, with_tenant=True)
+    return list(map(item_reader(listed), await context.rows(sql, mailings.parameters)))
+
+
+async def get_timeline(request: web.Request) -> web.StreamResponse:
+    """Opens and clicks of a campaign over time, as JSON or as a stream."""
+    context, principal, given = asked(request, TIMELINE_PARAMETERS)
+    campaign = request.match_info["campaign"]
+    if not is_stream(given):
+        return json_response(await timeline_document(context, principal, given, campaign))
+    listed, where = _timeline(*await _found(context, principal, given, campaign), given, campaign)
+    return await stream_list(request, context, principal, given, listed, where)
+
+
+async def timeline_document(
+    context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
+) -> dict[str, Any]:
+    """First opens and clicks of a campaign in each hour or day, all of them. Raises ProblemError."""
+    listed, where = _timeline(*await _found(context, principal, given, campaign), given, campaign)
+    sql = whole_sql(listed, where, listed.order(listed.default_sort), with_tenant=False)
+    return {"items": await context.rows(sql, where.parameters), "next": None}
+
+
+def _timeline(tenant: str, span: Span, given: Mapping[str, Any], campaign: str) -> tuple[Listed, Where]:
+    rows = attributed(Scope(tenant), {**given, "campaign": campaign})
+    rows.between("m.filed_at", *span)
+    listed = timeline_list(rows, given.get("bucket", "hour"), given.get("tz", "UTC"))
+    return listed, rows.around()
+
+
+async def get_links(request: web.Request) -> web.StreamResponse:
+    """The links of a campaign that were clicked: a page of them as JSON or all as a stream."""
+    context, principal, given = asked(request, LINKS_PARAMETERS)
+    campaign = request.match_info["campaign"]
+    listed, where = _links(*await _found(context, principal, given, campaign), given, campaign)
+    return await answer_list(request, context, principal, given, listed, where)
+
+
+async def links_document(
+    context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
+) -> dict[str, Any]:
+    """A page of the links of a campaign that were clicked. Raises ProblemError."""
+    listed, where = _links(*await _found(context, principal, given, campaign), given, campaign)
+    return await list_document(context, principal, given, listed, where)
+
+
+def _links(tenant: str, span: Span, given: Mapping[str, Any], campaign: str) -> tuple[Listed, Where]:
+    rows = Where(Scope(tenant))
+    add_shared(rows, {**given, "campaign": campaign})
+    rows.between("m.filed_at", *span)
+    listed = links_list(tenant, rows)
+    return replace(listed, name=f"links of {campaign}"), rows.around()
+
+
+async def _found(
+    context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
+) -> tuple[str, Span]:
+    """Whose campaign it is, and between which times all its messages lie. Raises ProblemError where there is none of this
+    name, or several tenants have one.
+
+    A mailing is a matter of days: within them all else is found quickly, however long the log is.
+    """
+    scope = scope_of(principal, given)
+    named = Where(scope)
+    named.equal("m.campaign", campaign)
+    (ends,) = await context.rows(span_sql(named), named.parameters)
+    span = (ends["first_ms"], ends["last_ms"] + 1)
+    named.between("m.filed_at", *span)
+    tenant = only_tenant(await context.rows(tenants_sql(named), named.parameters) if ends["rows"] else ())
+    if tenant is None:
+        raise ProblemError(NOT_FOUND, "no campaign of this name")
+    return tenant, span

@@ -1,0 +1,254 @@
+"""Mailings: each campaign, and of messages without one those of a channel, a subject and a day; their figures, their opens
+and clicks over time, and their links."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from query.periods import Span
+from query.sql.figures import BASES, bases_sql, figure_columns, figures
+from query.sql.lists import Listed
+from query.sql.rates import instant_sql
+from query.sql.where import SortColumn, Where, like_pattern
+from schemas.status import COUNTS
+
+LOOK_BACK_MS = 35 * 86_400_000
+"""How long before the range asked about the mailing before one is looked for: five weeks, since the first Mondays of two
+months may lie so far apart."""
+
+_OWN = "m.is_attributed"
+_PLACE = ("tenant", "campaign", "channel", "subject", "day")
+"""What tells one mailing from another; of a campaign channel and subject follow from its name."""
+_SAID = ("campaign", "channel", "subject", "day")
+
+_SORTS = {
+    "first_at": SortColumn("m.first_at", "time", True),
+    "campaign": SortColumn("m.campaign", "String", False),
+    "subject": SortColumn("m.subject", "String", False),
+    "recipients": SortColumn("m.recipients", "UInt64", True),
+    **{name: SortColumn(f"m.{name}", "UInt64", True) for name in COUNTS},
+}
+SORT_VALUES = [f"{minus}{name}" for name in _SORTS for minus in ("", "-")]
+
+
+def mailings_list(
+    where: Where, zone: str, span: Span, *, compare: bool = False, unattributed: bool = False
+) -> Listed:
+    """The mailings of the rows of `where`, within `span`, the figures of each with those of the mailing before as previous_…
+    where `compare` says so. `where` gets values bound, and is not for the list itself but `where.around()`.
+
+    What names no recipient counts in no figure; it does tell whether opens and clicks are tracked.
+    """
+    columns = {
+        **{name: f"nullIf(m.{name}, '')" for name in _SAID},
+        **{name: f"m.{name}" for name in ("first_at", "recipients", "untracked")},
+        **{f"tracking_{name}": _tracking_sql(f"m.saw_{name}") for name in ("opens", "clicks")},
+        **figure_columns(),
+    }
+    if unattributed:
+        columns |= {f"unattributed_{name}": f"m.unattributed_{name}" for name in ("opens", "clicks")}
+    source = _mailings_sql(where, zone, span, compare=compare)
+    if compare:
+        columns |= _previous_columns()
+        source = _with_previous_sql(source)
+    return Listed(
+        name="campaigns",
+        source=f"({source}) AS m",
+        columns=columns,
+        sorts=_SORTS,
+        rest=[SortColumn(f"m.{name}", "String", False) for name in _PLACE],
+        default_sort="-first_at",
+        shape=_shape,
+    )
+
+
+def add_mailing_filters(mailings: Where, given: Mapping[str, Any]) -> None:
+    """The filters of mailings as a whole, on the result of `mailings_list`."""
+    mailings.add("m.recipients > 0")
+    if "campaign" in given:
+        mailings.equal("m.campaign", given["campaign"])
+    if given.get("q"):
+        pattern = f"lowerUTF8({mailings.bind('String', like_pattern(given['q']))})"
+        mailings.add(f"lowerUTF8(m.campaign) LIKE {pattern} OR lowerUTF8(m.subject) LIKE {pattern}")
+
+
+def _mailings_sql(where: Where, zone: str, span: Span, *, compare: bool) -> str:
+    """The mailings; with `compare` also those of the time before, and what is told of a mailing when it is the one before:
+    all_<name>, over that time too."""
+    from_ms, to_ms = span
+    asked = "1"
+    if compare and from_ms is not None:
+        asked = f"m.filed_at >= {where.bind_time(from_ms)}"
+        from_ms -= LOOK_BACK_MS
+    where.between("m.filed_at", from_ms, to_ms)
+    day = f"toString(toDate(m.filed_at, {where.bind('String', zone)}))"
+    of_others = {"of_channel": "m.channel", "of_subject": "m.subject", "of_day": day}
+    selected = [
+        "m.tenant AS tenant",
+        "m.campaign AS campaign",
+        *(f"if(m.campaign = '', {sql}, '') AS {name}" for name, sql in of_others.items()),
+        "of_day AS day",
+        *_aggregates(asked),
+        *(
+            f"countIf({asked} AND m.{name} > 0 AND m.tracking != 'none') > 0 AS saw_{name}"
+            for name in ("opens", "clicks")
+        ),
+        *(f"sumIf(m.{name}, NOT m.is_attributed) AS unattributed_{name}" for name in ("opens", "clicks")),
+        f"countIf({asked} AND {_OWN} AND m.tracking = 'none') AS untracked",
+        *(_aggregates("1", "all_") if compare else ()),
+    ]
+    return (
+        f"SELECT {', '.join(selected)} FROM message_status AS m FINAL WHERE {where.sql} "
+        f"GROUP BY tenant, campaign, {', '.join(of_others)}"
+    )
+
+
+def _aggregates(rows: str, prefix: str = "") -> list[str]:
+    """What is told of a mailing, over those of its rows for which `rows` holds."""
+    return [
+        # A campaign may be of both channels, and is told as of none then.
+        f"if(minIf(m.channel, {rows}) = maxIf(m.channel, {rows}), minIf(m.channel, {rows}), '') AS {prefix}channel",
+        # Subjects may be personal: that of the first message stands for all. To tell two of the same instant apart by a
+        # tuple would cost as much as all the counts.
+        f"argMinIf(m.subject, m.filed_at, {rows} AND m.subject != '') AS {prefix}subject",
+        f"minIf(m.filed_at, {rows} AND {_OWN}) AS {prefix}first_at",
+        f"countIf({rows} AND {_OWN}) AS {prefix}recipients",
+        *bases_sql(f"{rows} AND {_OWN}", prefix),
+    ]
+
+
+def _tracking_sql(seen: str) -> str:
+    """Where part of a mailing was declared untracked, that of the rest."""
+    return f"multiIf(m.untracked = m.recipients, 'no', {seen}, 'yes', 'unknown')"
+
+
+_OF_PREVIOUS = (*_SAID, "first_at", "recipients", *BASES)
+
+
+def _with_previous_sql(mailings: str) -> str:
+    """Each mailing with the one before it, as p_…: the one that began before it, of the same tenant and channel, campaigns
+    among campaigns."""
+    whole = {name: name if name in ("campaign", "day") else f"all_{name}" for name in _OF_PREVIOUS}
+    before = ", ".join(f"lagInFrame({sql}) OVER w AS p_{name}" for name, sql in whole.items())
+    order = ", ".join(whole[name] for name in ("first_at", *_SAID))
+    return (
+        f"SELECT *, row_number() OVER w > 1 AS has_previous, {before} "
+        f"FROM (SELECT * FROM ({mailings}) WHERE all_recipients > 0) "
+        f"WINDOW w AS (PARTITION BY tenant, all_channel, campaign = '' ORDER BY {order} "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    )
+
+
+def _previous_columns() -> dict[str, str]:
+    columns = {name: f"nullIf(m.p_{name}, '')" for name in _SAID}
+    columns |= {name: f"m.p_{name}" for name in ("first_at", "recipients")} | figure_columns("p_")
+    return {f"previous_{name}": f"if(m.has_previous, {sql}, NULL)" for name, sql in columns.items()}
+
+
+def _shape(item: dict[str, Any]) -> dict[str, Any]:
+    """The flat fields of a mailing as an item."""
+    shaped = {
+        **{
+            name: item[name]
+            for name in ("tenant", *_SAID, "first_at", "recipients", "untracked")
+            if name in item
+        },
+        "tracking": {name: item[f"tracking_{name}"] for name in ("opens", "clicks")},
+        **figures(item),
+    }
+    if "unattributed_opens" in item:
+        shaped["unattributed"] = {name: item[f"unattributed_{name}"] for name in ("opens", "clicks")}
+    if "previous_first_at" in item:
+        shaped["previous"] = _previous(item) if item["previous_first_at"] is not None else None
+    return shaped
+
+
+def _previous(item: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: item[f"previous_{name}"] for name in (*_SAID, "first_at", "recipients")}
+    return told | figures(item, "previous_")
+
+
+def span_sql(where: Where) -> str:
+    """Between which times the rows of `where` lie, in ms, and whether there are any. Also what was replaced since is looked
+    at, which spares a merge and makes the span no narrower, since `filed_at` never changes."""
+    ends = ", ".join(
+        f"toUnixTimestamp64Milli({end}(m.filed_at)) AS {name}_ms"
+        for end, name in (("min", "first"), ("max", "last"))
+    )
+    return f"SELECT {ends}, count() AS rows FROM message_status AS m WHERE {where.sql}"
+
+
+def tenants_sql(where: Where) -> str:
+    """The tenants that have a row of `where` with a recipient, two at most."""
+    return (
+        f"SELECT m.tenant AS tenant FROM message_status AS m FINAL WHERE {where.sql} AND {_OWN} "
+        "LIMIT 1 BY m.tenant LIMIT 2"
+    )
+
+
+_REACHED_AT = {
+    # A click tells of an open that was not seen.
+    "opened": ("m.is_opened", ("m.first_opened_at", "m.first_clicked_at")),
+    "human_opened": ("m.is_human_opened", ("m.first_human_opened_at", "m.first_human_clicked_at")),
+    "clicked": ("m.is_clicked", ("m.first_clicked_at",)),
+    "human_clicked": ("m.is_human_clicked", ("m.first_human_clicked_at",)),
+}
+"""When a pair of message and recipient first counted so: the earliest of these times."""
+
+
+def timeline_list(where: Where, bucket: str, zone: str) -> Listed:
+    """How many of the rows of `where` first counted as opened and clicked in each hour or day of the zone; only those in
+    which some did. `where` gets the zone bound."""
+    seen = ", ".join(
+        f"('{count}', if({condition}, arrayMin(arrayFilter(t -> t IS NOT NULL, [{', '.join(times)}])), NULL))"
+        for count, (condition, times) in _REACHED_AT.items()
+    )
+    moment = f"toTimeZone(assumeNotNull(seen.2), {where.bind('String', zone)})"
+    start = f"toStartOfHour({moment})" if bucket == "hour" else f"toStartOfDay({moment})"
+    counts = ", ".join(f"countIf(seen.1 = '{count}') AS {count}" for count in _REACHED_AT)
+    rows = (
+        f"SELECT arrayJoin([{seen}]) AS seen FROM message_status AS m FINAL WHERE {where.sql} AND m.is_opened"
+    )
+    return Listed(
+        name="timeline",
+        source=f"(SELECT {instant_sql(start)} AS at, {counts} FROM ({rows}) WHERE seen.2 IS NOT NULL GROUP BY at) AS m",
+        columns={name: f"m.{name}" for name in ("at", *_REACHED_AT)},
+        sorts={"at": SortColumn("m.at", "String", False)},
+        rest=(),
+        default_sort="at",
+        tenant=None,
+    )
+
+
+def links_list(tenant: str, where: Where) -> Listed:
+    """The links that were clicked in the messages of `where`, which may be unattributed. `where` gets the tenant bound.
+
+    A click is by a person where its own verdict says nothing else, and people clicked in the message at all by the verdicts
+    that look at what stands around a click.
+    """
+    rows = (
+        f"SELECT m.message_id, m.recipient FROM message_status AS m FINAL WHERE {where.sql} AND m.clicks > 0"
+    )
+    by_people = f"m.recipient = '' OR (m.message_id, m.recipient) IN ({rows} AND m.human_clicks > 0)"
+    source = (
+        "SELECT JSONExtractString(m.detail, 'link') AS link, count() AS clicks, "
+        f"countIf(NOT ifNull(m.machine, false) AND ({by_people})) AS human_clicks, "
+        "uniqExactIf((m.message_id, m.recipient), m.recipient != '') AS recipients "
+        f"FROM events AS m FINAL WHERE m.tenant = {where.bind('String', tenant)} "
+        f"AND m.outcome = 'clicked' AND NOT m.late AND (m.message_id, m.recipient) IN ({rows}) GROUP BY link"
+    )
+    return Listed(
+        name="links",
+        source=f"({source}) AS m",
+        columns={"link": "nullIf(m.link, '')"} | {name: f"m.{name}" for name in _LINK_COUNTS},
+        sorts={
+            **{name: SortColumn(f"m.{name}", "UInt64", True) for name in _LINK_COUNTS},
+            "link": SortColumn("m.link", "String", False),
+        },
+        rest=(SortColumn("m.link", "String", False),),
+        default_sort="-clicks",
+        tenant=None,
+    )
+
+
+_LINK_COUNTS = ("clicks", "human_clicks", "recipients")
+LINK_SORT_VALUES = [f"{minus}{name}" for name in (*_LINK_COUNTS, "link") for minus in ("", "-")]

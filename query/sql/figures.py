@@ -1,0 +1,54 @@
+"""Counts and rates by the exact definitions of the product, from rows of `message_status`; never by counting events."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.status import COUNTS
+
+_TRACKED = "m.channel = 'email' AND m.tracking != 'none'"
+"""Open and click rates are of email, and leave out what was declared untracked."""
+
+BASES: dict[str, str] = {
+    **{name: f"m.is_{name}" for name in COUNTS},
+    "tracked": f"m.is_delivered AND {_TRACKED}",
+    "tracked_opened": f"m.is_opened AND {_TRACKED}",
+    "tracked_human_opened": f"m.is_human_opened AND {_TRACKED}",
+    "tracked_clicked": f"m.is_clicked AND {_TRACKED}",
+}
+"""What is counted, for the counts themselves and for the rates' numerators and denominators."""
+
+RATES: dict[str, tuple[str, str]] = {
+    "delivery": ("delivered", "sent"),
+    "open": ("tracked_opened", "tracked"),
+    "human_open": ("tracked_human_opened", "tracked"),
+    "click": ("tracked_clicked", "tracked"),
+    "click_to_open": ("tracked_clicked", "tracked_opened"),
+    "bounce": ("bounced", "sent"),
+    "complaint": ("complained", "delivered"),
+    "unsubscribe": ("unsubscribed", "delivered"),
+}
+"""Each rate as numerator and denominator."""
+
+
+def bases_sql(rows: str, prefix: str = "") -> list[str]:
+    """The bases over the rows of a group for which `rows` holds, each as <prefix><name>."""
+    return [f"countIf({rows} AND {condition}) AS {prefix}{name}" for name, condition in BASES.items()]
+
+
+def figure_columns(bases: str = "", fields: str = "") -> dict[str, str]:
+    """Counts and rates as flat fields, <fields>counts_sent to <fields>rates_unsubscribe, of a source `m` that has the bases
+    as <bases><name>. A rate over zero is null."""
+    counts = {f"{fields}counts_{name}": f"m.{bases}{name}" for name in COUNTS}
+    rates = {
+        f"{fields}rates_{name}": f"if(m.{bases}{whole} = 0, NULL, m.{bases}{part} / m.{bases}{whole})"
+        for name, (part, whole) in RATES.items()
+    }
+    return counts | rates
+
+
+def figures(item: Mapping[str, Any], fields: str = "") -> dict[str, Any]:
+    """The flat fields of an item as the objects `counts` and `rates`."""
+    return {
+        "counts": {name: item[f"{fields}counts_{name}"] for name in COUNTS},
+        "rates": {name: item[f"{fields}rates_{name}"] for name in RATES},
+    }
