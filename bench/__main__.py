@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from bench import end_to_end, memory, receiver, sink, worker
+from bench import end_to_end, memory, queries, receiver, sink, worker
 from bench.report import Line, at_least, at_most, machine, repeated, table, told, write
 from deploy.local.kafka import EmbeddedKafka
 
-STAGES: Final = ("receiver", "steady", "burst", "worker", "sink", "memory")
+STAGES: Final = ("receiver", "steady", "burst", "worker", "sink", "memory", "queries")
 BURST_RATE, STEADY_RATE, MEMORY_RATE = 3000.0, 2000.0, 1000.0
 ENVELOPES_A_RECORD: Final = 10
 """For worker and sink where the stage `steady`, which sees how many there are, was not measured before them."""
@@ -30,6 +30,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="of load in burst and steady (default: 60)")
     parser.add_argument("--memory-seconds", type=float, default=600, help="of load in memory (default: 600)")
     parser.add_argument(
+        "--rows", type=int, default=10_000_000, help="message rows in queries (default: 10,000,000)"
+    )
+    parser.add_argument(
+        "--times", type=int, default=5, help="times that queries asks with each value (default: 5)"
+    )
+    parser.add_argument("--only", default="", help="of queries, those questions whose name has this in it")
+    parser.add_argument(
         "--quick", action="store_true", help="one short run of each stage but memory: a smoke test"
     )
     arguments = parser.parse_args()
@@ -38,6 +45,7 @@ def main() -> None:
     stages = arguments.stages or [stage for stage in STAGES if not (arguments.quick and stage == "memory")]
     if arguments.quick:
         arguments.runs, arguments.seconds, arguments.memory_seconds = 1, 8.0, 40.0
+        arguments.rows, arguments.times = min(arguments.rows, 200_000), 1
     document: dict[str, Any] = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": machine(),
@@ -161,6 +169,10 @@ def _memory(arguments: argparse.Namespace, _: int) -> Measured:
     return found, lines
 
 
+def _queries(arguments: argparse.Namespace, _: int) -> Measured:
+    return queries.measure(arguments.rows, arguments.times, arguments.only, _say)
+
+
 def _cpu(stage: str, found: dict[str, Any], of: str) -> list[Line]:
     """CPU and peak memory of every process."""
     use = found["use"]
@@ -186,6 +198,7 @@ _MEASURES: Final[dict[str, Callable[[argparse.Namespace, int], Measured]]] = {
     "worker": _worker,
     "sink": _sink,
     "memory": _memory,
+    "queries": _queries,
 }
 
 

@@ -41,11 +41,17 @@ class Context:
         }
 
     async def rows(
-        self, sql: str, parameters: Mapping[str, Any], *, timeout_s: float | None = None
+        self,
+        sql: str,
+        parameters: Mapping[str, Any],
+        *,
+        timeout_s: float | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
-        """The rows that answer a question, given up after the usual time or sooner. Raises ClickHouseAway then."""
+        """The rows that answer a question, given up after the usual time or sooner, with these settings of ClickHouse's
+        besides. Raises ClickHouseAway then."""
         bound = {} if timeout_s is None else {"max_execution_time": timeout_s}
-        return await self.store.rows(sql, parameters, self.query_settings | bound)
+        return await self.store.rows(sql, parameters, self.query_settings | bound | dict(settings or {}))
 
 
 CONTEXT = web.AppKey("context", Context)

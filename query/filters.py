@@ -37,7 +37,7 @@ def attributed(scope: Scope, given: Mapping[str, Any]) -> Where:
     """Rows that log and rates are made of, which pass the shared filters: those with a recipient."""
     where = Where(scope)
     add_shared(where, given)
-    where.add("m.recipient != ''")
+    where.add("m.is_attributed")
     return where
 
 

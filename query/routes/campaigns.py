@@ -13,12 +13,14 @@ from query.exports import FORMATS
 from query.filters import DRILLED, SHARED, add_shared, attributed, span_of
 from query.lists import answer_list, is_stream, item_reader, list_document, stream_list
 from query.parameters import Parameter, choice, limit, stripped, text, zone
+from query.periods import Span
 from query.sql.campaigns import (
     LINK_SORT_VALUES,
     SORT_VALUES,
     add_mailing_filters,
     links_list,
     mailings_list,
+    span_sql,
     tenants_sql,
     timeline_list,
 )
@@ -95,14 +97,10 @@ async def campaign_document(
     context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
 ) -> dict[str, Any]:
     """A campaign with its figures and what is unattributed. Raises ProblemError where there is none of this name."""
-    rows = Where(scope_of(principal, given))
+    tenant, span = await _found(context, principal, given, campaign)
+    rows = Where(Scope(tenant))
     rows.equal("m.campaign", campaign)
-    listed = mailings_list(rows, "UTC", (None, None), unattributed=True)
-    found = await _mailings_called(context, campaign, listed, rows.around())
-    tenant = only_tenant(found)
-    if tenant is None:
-        raise _none_of_this_name()
-    (document,) = found
+    (document,) = await _called(context, campaign, mailings_list(rows, "UTC", span, unattributed=True), rows)
     if "compare" in given:
         document["previous"] = await _previous(context, tenant, campaign, parse_time(document["first_at"]))
     return {name: value for name, value in document.items() if name != "tenant" or principal.tenant is None}
@@ -113,16 +111,15 @@ async def _previous(context: Context, tenant: str, campaign: str, first_at: int)
     rows = Where(Scope(tenant))
     rows.add("m.campaign != ''")
     listed = mailings_list(rows, "UTC", (first_at, None), compare=True)
-    found = await _mailings_called(context, campaign, listed, rows.around())
-    return found[0]["previous"] if found else None
+    (mailing,) = await _called(context, campaign, listed, rows)
+    return mailing["previous"]
 
 
-async def _mailings_called(
-    context: Context, campaign: str, listed: Listed, mailings: Where
-) -> list[dict[str, Any]]:
-    """The campaigns of that name, one of each tenant, two at most."""
+async def _called(context: Context, campaign: str, listed: Listed, rows: Where) -> list[dict[str, Any]]:
+    """The campaign of that name among the mailings of `rows`, with its tenant."""
+    mailings = rows.around()
     add_mailing_filters(mailings, {"campaign": campaign})
-    sql = page_sql(listed, mailings, listed.order(listed.default_sort), 2, with_tenant=True)
+    sql = page_sql(listed, mailings, listed.order(listed.default_sort), 1, with_tenant=True)
     return list(map(item_reader(listed), await context.rows(sql, mailings.parameters)))
 
 
@@ -132,7 +129,7 @@ async def get_timeline(request: web.Request) -> web.StreamResponse:
     campaign = request.match_info["campaign"]
     if not is_stream(given):
         return json_response(await timeline_document(context, principal, given, campaign))
-    listed, where = _timeline(await _tenant_of(context, principal, given, campaign), given, campaign)
+    listed, where = _timeline(*await _found(context, principal, given, campaign), given, campaign)
     return await stream_list(request, context, principal, given, listed, where)
 
 
@@ -140,13 +137,14 @@ async def timeline_document(
     context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
 ) -> dict[str, Any]:
     """First opens and clicks of a campaign in each hour or day, all of them. Raises ProblemError."""
-    listed, where = _timeline(await _tenant_of(context, principal, given, campaign), given, campaign)
+    listed, where = _timeline(*await _found(context, principal, given, campaign), given, campaign)
     sql = whole_sql(listed, where, listed.order(listed.default_sort), with_tenant=False)
     return {"items": await context.rows(sql, where.parameters), "next": None}
 
 
-def _timeline(tenant: str, given: Mapping[str, Any], campaign: str) -> tuple[Listed, Where]:
+def _timeline(tenant: str, span: Span, given: Mapping[str, Any], campaign: str) -> tuple[Listed, Where]:
     rows = attributed(Scope(tenant), {**given, "campaign": campaign})
+    rows.between("m.filed_at", *span)
     listed = timeline_list(rows, given.get("bucket", "hour"), given.get("tz", "UTC"))
     return listed, rows.around()
 
@@ -155,7 +153,7 @@ async def get_links(request: web.Request) -> web.StreamResponse:
     """The links of a campaign that were clicked: a page of them as JSON or all as a stream."""
     context, principal, given = asked(request, LINKS_PARAMETERS)
     campaign = request.match_info["campaign"]
-    listed, where = _links(await _tenant_of(context, principal, given, campaign), given, campaign)
+    listed, where = _links(*await _found(context, principal, given, campaign), given, campaign)
     return await answer_list(request, context, principal, given, listed, where)
 
 
@@ -163,27 +161,33 @@ async def links_document(
     context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
 ) -> dict[str, Any]:
     """A page of the links of a campaign that were clicked. Raises ProblemError."""
-    listed, where = _links(await _tenant_of(context, principal, given, campaign), given, campaign)
+    listed, where = _links(*await _found(context, principal, given, campaign), given, campaign)
     return await list_document(context, principal, given, listed, where)
 
 
-def _links(tenant: str, given: Mapping[str, Any], campaign: str) -> tuple[Listed, Where]:
+def _links(tenant: str, span: Span, given: Mapping[str, Any], campaign: str) -> tuple[Listed, Where]:
     rows = Where(Scope(tenant))
     add_shared(rows, {**given, "campaign": campaign})
+    rows.between("m.filed_at", *span)
     listed = links_list(tenant, rows)
     return replace(listed, name=f"links of {campaign}"), rows.around()
 
 
-async def _tenant_of(context: Context, principal: Principal, given: Mapping[str, Any], campaign: str) -> str:
-    """Whose campaign it is. Raises ProblemError where there is none of this name, or several tenants have one."""
-    where = Where(scope_of(principal, given))
-    where.equal("m.campaign", campaign)
-    where.add("m.recipient != ''")
-    tenant = only_tenant(await context.rows(tenants_sql(where), where.parameters))
+async def _found(
+    context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
+) -> tuple[str, Span]:
+    """Whose campaign it is, and between which times all its messages lie. Raises ProblemError where there is none of this
+    name, or several tenants have one.
+
+    A mailing is a matter of days: within them all else is found quickly, however long the log is.
+    """
+    scope = scope_of(principal, given)
+    named = Where(scope)
+    named.equal("m.campaign", campaign)
+    (ends,) = await context.rows(span_sql(named), named.parameters)
+    span = (ends["first_ms"], ends["last_ms"] + 1)
+    named.between("m.filed_at", *span)
+    tenant = only_tenant(await context.rows(tenants_sql(named), named.parameters) if ends["rows"] else ())
     if tenant is None:
-        raise _none_of_this_name()
-    return tenant
-
-
-def _none_of_this_name() -> ProblemError:
-    return ProblemError(NOT_FOUND, "no campaign of this name")
+        raise ProblemError(NOT_FOUND, "no campaign of this name")
+    return tenant, span

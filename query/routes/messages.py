@@ -1,6 +1,5 @@
 """GET /v1/messages: the log."""
 
-import time as clock
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,18 +11,16 @@ from query.context import Context, asked
 from query.cursors import decode_cursor, encode_cursor, question
 from query.exports import FORMATS, export
 from query.filters import DRILLED, SHARED, attributed, span_of
+from query.log_pages import log_page
 from query.parameters import Parameter, boolean, choice, limit, refused, stripped, text, time
 from query.sql.messages import (
     OBJECTS,
     SORTS,
     add_log_filters,
-    after_page,
     bind_labels,
     item_columns,
     order_of,
-    page_sql,
     whole_sql,
-    windows,
 )
 from query.sql.where import SortColumn, Where
 from runtime.http import json_response
@@ -38,6 +35,7 @@ PARAMETERS: dict[str, Parameter] = {
     "reached": Parameter(choice(*COUNTS), many=True),
     "gave_up": Parameter(boolean),
     "updated_from": Parameter(time),
+    "clicked_link": Parameter(text),
     "sort": Parameter(choice(*(f"{minus}{name}" for name in SORTS for minus in ("", "-")))),
     "limit": Parameter(limit),
     "cursor": Parameter(text),
@@ -106,7 +104,9 @@ async def stream_log(
 def _as_asked(
     context: Context, principal: Principal, given: Mapping[str, Any], where: Where
 ) -> tuple[str, list[SortColumn]]:
-    """Adds the log's own filters to `where`; gives the columns of an item and the order."""
+    """Adds the log's own filters to `where`; gives the columns of an item and the order. Raises ProblemError."""
+    if "clicked_link" in given and not given.get("campaign"):
+        raise refused("clicked_link", "expected `campaign` beside it")
     add_log_filters(where, given)
     columns = item_columns(bind_labels(where, context.tenants), with_tenant=principal.tenant is None)
     return columns, order_of(given.get("sort", "-at"))
@@ -123,39 +123,14 @@ async def log_document(
     place = None
     if "cursor" in given:
         place = decode_cursor(given["cursor"], this, [_KINDS[column.kind] for column in order])
-        after_page(where, order, place)
-    rows = await _page(context, where, columns, order, size + 1, given, place)
+    scope = scope_of(principal, given)
+    rows = await log_page(context, scope, where, columns, order, size + 1, span_of(given), place)
     more = (
         encode_cursor(this, [rows[size - 1][f"k{number}"] for number in range(len(order))])
         if len(rows) > size
         else None
     )
     return {"items": [as_item(row) for row in rows[:size]], "next": more}
-
-
-async def _page(
-    context: Context,
-    where: Where,
-    columns: str,
-    order: list[SortColumn],
-    wanted: int,
-    given: Mapping[str, Any],
-    place: list[Any] | None,
-) -> list[dict[str, Any]]:
-    """Up to `wanted` rows. By `at` and newest first, the newest days are read before the rest."""
-    if not (order[0].kind == "time" and order[0].sql == "m.filed_at" and order[0].descending):
-        return await context.rows(page_sql(where, columns, order, wanted), where.parameters)
-    oldest, newest = span_of(given)
-    if place:
-        newest = place[0] + 1
-    rows: list[dict[str, Any]] = []
-    for from_ms, to_ms in windows(newest, oldest, int(clock.time() * 1000)):
-        window = where.copy()
-        window.between("m.filed_at", from_ms, to_ms)
-        rows += await context.rows(page_sql(window, columns, order, wanted - len(rows)), window.parameters)
-        if len(rows) >= wanted:
-            break
-    return rows
 
 
 def as_item(row: dict[str, Any]) -> dict[str, Any]:

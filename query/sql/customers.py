@@ -35,7 +35,7 @@ def customers_sql(where: Where, limit: int) -> str:
 
 def uses_sql(where: Where, *by: str) -> str:
     """To which addresses messages went, and what else `by` names of them: how many and when the latest, the latest first."""
-    where.add("m.recipient != '' AND m.is_sent")
+    where.add("m.is_attributed AND m.is_sent")
     keys = ["m.channel", "m.recipient", *(f"m.{name}" for name in by)]
     names = ["channel", "address", *by]
     columns = ", ".join(f"{key} AS {name}" for key, name in zip(keys, names, strict=True))
@@ -57,5 +57,5 @@ def sent_to(scope: Scope, customer: str, addresses: Sequence[str]) -> Where:
     if addresses:
         own += f" OR m.recipient IN {where.bind('Array(String)', list(addresses))}"
     where.add(own)
-    where.add("m.recipient != ''")
+    where.add("m.is_attributed")
     return where

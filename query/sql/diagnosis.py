@@ -28,7 +28,7 @@ def domains_sql(tenant: str, domains: Sequence[str], from_ms: int, to_ms: int) -
     """Sums alone, a row for each of the domains and one, '', for all others: of this tenant, and of all together."""
     where = Where(Scope(None))
     where.between("m.filed_at", from_ms, to_ms)
-    where.add("m.channel = 'email' AND m.is_sent AND m.recipient != ''")
+    where.add("m.channel = 'email' AND m.is_sent AND m.is_attributed")
     ours = f"m.tenant = {where.bind('String', tenant)}"
     wanted = where.bind("Array(String)", list(domains))
     return (

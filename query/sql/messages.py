@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from query.sql.where import SortColumn, Where, after, like_pattern, order_by
+from query.sql.where import SortColumn, Where, after, bound_time, like_pattern, order_by
 from schemas.status import CHANNELS, VOCABULARIES, Status, label
 from schemas.tenants import Tenants
 
@@ -57,6 +57,24 @@ def add_log_filters(where: Where, given: Mapping[str, Any]) -> None:
     if "gave_up" in given:
         where.add("m.gave_up" if given["gave_up"] else "NOT m.gave_up")
     where.between("m.updated_at", given.get("updated_from"), None)
+    if "clicked_link" in given:
+        _add_clicked(where, given["campaign"], given["clicked_link"])
+
+
+def _add_clicked(where: Where, campaign: str, link: str) -> None:
+    """Rows of a campaign in which this link was clicked, '' where none was told. Events are sorted by message, so that they
+    are looked for by those of the campaign; of these also what was replaced since does no harm."""
+    tenant = where.scope.tenant
+    own = "" if tenant is None else f"m.tenant = {where.bind('String', tenant)} AND "
+    messages = (
+        f"SELECT m.message_id FROM message_status AS m WHERE {own}m.clicks > 0 "
+        f"AND m.campaign = {where.bind('String', campaign)}"
+    )
+    where.add(
+        "(m.tenant, m.message_id, m.recipient) IN (SELECT m.tenant, m.message_id, m.recipient FROM events AS m FINAL "
+        f"WHERE {own}m.outcome = 'clicked' AND NOT m.late AND m.message_id IN ({messages}) "
+        f"AND JSONExtractString(m.detail, 'link') = {where.bind('String', link)})"
+    )
 
 
 _SEARCHED = {
@@ -67,10 +85,15 @@ _SEARCHED = {
 }
 
 
+_GRAM = 3
+"""Letters of what the index of the haystack holds."""
+
+
 def _add_search(where: Where, columns: Sequence[str], text: str) -> None:
-    """Finds `text` in one of the columns. What is in a field is in the haystack, whose index tells quickly where not to look."""
+    """Finds `text` in one of the columns. What is in a field is in the haystack, whose index tells quickly where not to look;
+    of less than its grams it tells nothing, and the haystack is longer to read than the field."""
     pattern = f"lowerUTF8({where.bind('String', like_pattern(text))})"
-    if "m.haystack" not in columns:
+    if "m.haystack" not in columns and len(text) >= _GRAM:
         where.add(f"m.haystack LIKE {pattern}")
     where.add(" OR ".join(f"{column} LIKE {pattern}" for column in columns))
 
@@ -108,15 +131,66 @@ def item_columns(labelled: str, *, with_tenant: bool) -> str:
     return ", ".join(f"{special.get(name, f'm.{name}')} AS {name}" for name in names)
 
 
-def page_sql(where: Where, columns: str, order: Sequence[SortColumn], limit: int) -> str:
-    """A page: at most `limit` rows, with the order's values beside them as k0, k1, …"""
-    keys = ", ".join(
+NARROW: Mapping[str, Any] = {
+    # It reads the rest of a row before the filters have seen it.
+    "use_top_k_dynamic_filtering": 0,
+}
+"""ClickHouse's settings for SQL that finds places and edges."""
+
+
+def leading_of(order: Sequence[SortColumn]) -> Sequence[SortColumn]:
+    """What of an order is short to read and tells most rows apart: a status is shared by many, so `at` belongs to it."""
+    return order[:2] if order[0].sql == "m.rank" else order[:1]
+
+
+def places_sql(where: Where, order: Sequence[SortColumn], limit: int) -> str:
+    """Where the first rows stand: the order's values as k0, k1, …, also of versions of a row that are no longer true."""
+    return (
+        f"SELECT {_keys(order)} FROM message_status AS m WHERE {where.sql} "
+        f"ORDER BY {order_by(order)} LIMIT {limit}"
+    )
+
+
+def edge_sql(where: Where, leading: Sequence[SortColumn], places: int) -> str:
+    """The `leading` values that the last one of so many places has, as k0, k1, …; no row where there are not so many."""
+    return (
+        f"SELECT {_keys(leading)} FROM message_status AS m WHERE {where.sql} "
+        f"ORDER BY {order_by(leading)} LIMIT 1 OFFSET {places - 1}"
+    )
+
+
+def rows_at_sql(
+    where: Where, columns: str, order: Sequence[SortColumn], places: Sequence[Sequence[Any]]
+) -> str:
+    """The rows of `where` at these places as they are now, with the order's values beside them as k0, k1, …"""
+    found = [dict(zip((column.sql for column in order), place, strict=True)) for place in places]
+    keys = where.bind(
+        "Array(Tuple(String, DateTime64(3, 'UTC'), String, String))",
+        [
+            (key["m.tenant"], bound_time(key["m.filed_at"]), key["m.message_id"], key["m.recipient"])
+            for key in found
+        ],
+    )
+    # None of a row's key ever changes, so these may be chosen before FINAL is worked out, and of others nothing is read.
+    return (
+        f"SELECT {columns}, {_keys(order)} FROM message_status AS m FINAL "
+        f"PREWHERE (m.tenant, m.filed_at, m.message_id, m.recipient) IN {keys} WHERE {where.sql} "
+        f"ORDER BY {order_by(order)}"
+    )
+
+
+def oldest_sql(where: Where) -> str:
+    """When the first of the rows was filed, ms; no row where there are none."""
+    return (
+        f"SELECT toUnixTimestamp64Milli(min(m.filed_at)) AS oldest FROM message_status AS m WHERE {where.sql} "
+        "HAVING count() > 0"
+    )
+
+
+def _keys(order: Sequence[SortColumn]) -> str:
+    return ", ".join(
         f"{f'toUnixTimestamp64Milli({column.sql})' if column.kind == 'time' else column.sql} AS k{number}"
         for number, column in enumerate(order)
-    )
-    return (
-        f"SELECT {columns}, {keys} FROM message_status AS m FINAL WHERE {where.sql} "
-        f"ORDER BY {order_by(order)} LIMIT {limit}"
     )
 
 
@@ -125,25 +199,37 @@ def whole_sql(where: Where, columns: str, order: Sequence[SortColumn]) -> str:
     return f"SELECT {columns} FROM message_status AS m FINAL WHERE {where.sql} ORDER BY {order_by(order)}"
 
 
+_WINDOW_DAYS = (1, 8, 64)
+
+
 def windows(newest_ms: int | None, oldest_ms: int | None, now_ms: int) -> list[tuple[int | None, int | None]]:
     """Ranges of `at`, newest first, that cover everything between the two ends (None = open).
 
     The newest page of a long log is found in its newest days: reading them first spares reading the rest.
     """
-    edges = (
-        [now_ms - days * DAY_MS for days in (1, 8, 64)]
-        if newest_ms is None
-        else [newest_ms - days * DAY_MS for days in (1, 8, 64)]
-    )
+    last = now_ms if newest_ms is None else newest_ms
     found: list[tuple[int | None, int | None]] = []
     upper = newest_ms
-    for edge in edges:
+    for edge in (last - days * DAY_MS for days in _WINDOW_DAYS):
         if oldest_ms is not None and edge <= oldest_ms:
             break
         found.append((edge, upper))
         upper = edge
-    found.append((oldest_ms, upper))
-    return found
+    return [*found, (oldest_ms, upper)]
+
+
+def later_windows(oldest_ms: int | None, newest_ms: int | None) -> list[tuple[int | None, int | None]]:
+    """The same for the oldest page: ranges oldest first. None as `oldest_ms` = there is nothing."""
+    if oldest_ms is None:
+        return []
+    found: list[tuple[int | None, int | None]] = []
+    lower = oldest_ms
+    for edge in (oldest_ms + days * DAY_MS for days in _WINDOW_DAYS):
+        if newest_ms is not None and edge >= newest_ms:
+            break
+        found.append((lower, edge))
+        lower = edge
+    return [*found, (lower, newest_ms)]
 
 
 def after_page(where: Where, order: Sequence[SortColumn], values: Sequence[Any]) -> None:

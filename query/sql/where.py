@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 EARLIEST_MS = -2_208_988_800_000
 LATEST_MS = 10_413_791_999_000
 """1900 to 2299: what DateTime64 holds. Times beyond mean its ends."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Where:
     """An AND of conditions on the table `m`, and the values bound in them."""
 
     def __init__(self, scope: Scope) -> None:
+        self.scope = scope
         self.parameters: dict[str, Any] = {}
         self._conditions: list[str] = []
         if scope.tenant is not None:
@@ -71,6 +74,13 @@ class Where:
     def sql(self) -> str:
         """All conditions."""
         return " AND ".join(f"({condition})" for condition in self._conditions) or "1"
+
+
+def bound_time(ms: int) -> str:
+    """A time in ms since the epoch, as it is bound as part of a longer value."""
+    return f"{_EPOCH + timedelta(milliseconds=min(max(ms, EARLIEST_MS), LATEST_MS)):%Y-%m-%d %H:%M:%S.%f}"[
+        :-3
+    ]
 
 
 def like_pattern(text: str) -> str:

@@ -87,9 +87,7 @@ def mailings_of(rows: list[Row], zone: str = "UTC") -> dict[Place, dict[str, Any
 
 def _item(place: Place, rows: list[Row]) -> dict[str, Any]:
     own = [row for row in rows if row["recipient"]]
-    said = sorted(
-        (row for row in rows if row["subject"]), key=lambda row: (row["filed_at"], row["message_id"].encode())
-    )
+    said = sorted((row for row in rows if row["subject"]), key=lambda row: row["filed_at"])
     untracked = sum(row["tracking"] == "none" for row in own)
 
     def tracking(name: str) -> str:

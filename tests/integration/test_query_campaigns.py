@@ -275,6 +275,11 @@ async def test_links_count_clicks_people_and_recipients(server: QueryServer) -> 
             {"link": b, "clicks": 2, "human_clicks": 0, "recipients": 2},
             {"link": None, "clicks": 1, "human_clicks": 1, "recipients": 1},
         ]
+        for item in items:
+            drilled = [("campaign", "linked"), ("clicked_link", item["link"] or "")]
+            assert await _row_count(server, drilled) == item["recipients"]
+            paged = await server.items("/v1/messages", *drilled, ("tenant", "acme"), key=OPERATOR)
+            assert len(paged) == item["recipients"]
         narrowed = await server.items(_path("linked", "/links"), ("domain", "gmail.com"), ("sort", "link"))
         assert [(item["link"], item["clicks"]) for item in narrowed] == [(None, 1), (a, 1)]
         _, _, body = await server.raw(_path("linked", "/links"), [("format", "csv")])
@@ -395,6 +400,7 @@ async def test_every_group_of_the_rates_leads_to_its_rows(server: QueryServer) -
         ("/v1/campaigns", "tracking", "yes"),
         ("/v1/campaigns", "cursor", "x"),
         ("/v1/campaigns", "tenant", "acme"),
+        ("/v1/messages", "clicked_link", "https://a.example/"),
         ("/v1/campaigns/spring", "from", "2026-11-22T00:00:00Z"),
         ("/v1/campaigns/spring/timeline", "bucket", "week"),
         ("/v1/campaigns/spring/timeline", "campaign", "other"),

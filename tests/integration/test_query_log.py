@@ -77,6 +77,17 @@ async def test_pages_in_every_order_neither_skip_nor_double_a_row(
 
 
 @pytest.mark.parametrize("sort", SORTS)
+async def test_rows_that_have_become_something_else_leave_no_gap_in_a_page(
+    server: QueryServer, sort: str
+) -> None:
+    # Two thirds of the rows were queued once, as the store still has it in parts that nothing has merged.
+    items = await server.items(
+        "/v1/messages", ("status", "queued"), ("sort", sort), ("limit", "25"), key=OPERATOR
+    )
+    assert _keys(items) == in_order(matching(ROWS, [("status", "queued")]), sort)
+
+
+@pytest.mark.parametrize("sort", SORTS)
 async def test_the_operators_pages_hold_every_tenants_rows(server: QueryServer, sort: str) -> None:
     items = await server.items("/v1/messages", ("sort", sort), ("limit", "100"), key=OPERATOR)
     assert _keys(items) == in_order(matching(ROWS, []), sort)

@@ -1,12 +1,15 @@
 """GET /v1/rates against a plain-Python model of the same rows, by the product's exact definitions."""
 
+import csv
+import io
 import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
+import pyarrow.parquet
 import pytest
 import pytest_asyncio
 
@@ -153,6 +156,60 @@ async def test_the_period_before_stands_beside_each_group(server: QueryServer, g
         key = tuple(item["key"].values())
         assert item["previous"] == figures_of(before[key])
         assert {name: item[name] for name in ("counts", "rates")} == figures_of(now[key])
+
+
+async def test_a_day_of_a_zone_is_counted_alone_and_beside_the_day_before(server: QueryServer) -> None:
+    zone = "Asia/Kolkata"
+    for day in ("2026-11-20", "2026-11-02"):
+        (item,) = await server.items("/v1/rates", ("day", day), ("tz", zone), ("compare", "previous"))
+        by_day = _expected(_ours(), ["day"], zone)
+        before = (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+        assert {name: item[name] for name in ("counts", "rates")} == by_day.get((day,), figures_of([]))
+        assert item["previous"] == by_day.get((before,), figures_of([]))
+
+
+async def test_what_leads_to_rows_narrows_the_rates_too(server: QueryServer) -> None:
+    for parameters in (
+        [("cause", "full")],
+        [("cause", ""), ("channel", "email")],
+        [("error_code", "30005")],
+        [("subject_is", "Spring class list")],
+        [("subject_is", "")],
+        [("tracking", "none")],
+        [("tracking", "")],
+    ):
+        (item,) = await server.items("/v1/rates", *parameters)
+        rows = matching(_ours(), parameters)
+        assert item == {"key": {}, **figures_of(rows)} and rows, parameters
+
+
+@pytest.mark.parametrize("groups", [[], ["campaign"], ["day", "channel"]])
+async def test_streams_hold_every_group_in_flat_columns(server: QueryServer, groups: list[str]) -> None:
+    now = int(NOW.timestamp() * 1000)
+    asked = [("from", format_time(now - 30 * 86_400_000)), ("to", format_time(now)), ("compare", "previous")]
+    asked += [("group_by", ",".join(groups))] if groups else []
+    listed = await server.items("/v1/rates", *asked, ("limit", "500"))
+    status, headers, body = await server.raw("/v1/rates", [*asked, ("format", "ndjson")])
+    assert (status, headers["Content-Disposition"]) == (200, 'attachment; filename="rates.ndjson"')
+    assert [orjson.loads(line) for line in body.splitlines()] == listed
+    _, _, body = await server.raw("/v1/rates", [*asked, ("format", "csv")])
+    lines = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+    _, _, body = await server.raw("/v1/rates", [*asked, ("format", "parquet")])
+    table = pyarrow.parquet.read_table(io.BytesIO(body))
+    assert table.column_names == list(lines[0])
+    assert table.column_names[: len(groups)] == [f"key_{group}" for group in groups]
+    for group in groups:
+        assert [line[f"key_{group}"] or None for line in lines] == [item["key"][group] for item in listed]
+    for prefix, figures in (("", listed), ("previous_", [item["previous"] for item in listed])):
+        for name in ("sent", "opened"):
+            told = [int(line[f"{prefix}counts_{name}"]) for line in lines]
+            assert told == [each["counts"][name] for each in figures]
+        assert table.column(f"{prefix}rates_open").to_pylist() == [each["rates"]["open"] for each in figures]
+
+
+async def test_a_stream_of_rates_has_no_pages(server: QueryServer) -> None:
+    status, problem = await server.get("/v1/rates", ("format", "csv"), ("cursor", "x"))
+    assert (status, problem["parameter"]) == (400, "cursor")
 
 
 async def test_a_comparison_needs_a_period(server: QueryServer) -> None:

@@ -1,6 +1,8 @@
 """One message and its trail, statuses, dead letters, and the server's own state."""
 
 import base64
+import csv
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -305,6 +307,24 @@ async def test_dead_letters_are_filtered_by_time_reason_and_stage(server: QueryS
     for name, value in (("stage", "x"), ("limit", "0"), ("sort", "reason"), ("cursor", "x"), ("from", "x")):
         status, problem = await server.get("/v1/dead-letters", (name, value))
         assert (status, problem["parameter"]) == (400, name)
+
+
+async def test_streams_of_dead_letters_have_bodies_whole(server: QueryServer) -> None:
+    listed = await server.items("/v1/dead-letters", ("limit", "500"), key=OPERATOR)
+    _, _, body = await server.raw("/v1/dead-letters", [("format", "ndjson")], OPERATOR)
+    streamed = [orjson.loads(line) for line in body.splitlines()]
+    assert [item["source"] for item in streamed] == [item["source"] for item in listed]
+    (cut,) = [item for item in listed if item["cut"]]
+    (whole,) = [item for item in streamed if item["source"] == cut["source"]]
+    assert not whole["cut"] and len(whole["receipt"]["body"]) > len(cut["receipt"]["body"])
+
+    _, _, body = await server.raw("/v1/dead-letters", [("format", "csv"), ("sort", "at")])
+    lines = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+    ours = [item for item in listed if item["tenant"] == "acme"]
+    assert [line["at"] for line in lines] == sorted(item["at"] for item in ours)
+    assert list(lines[0]) == ["at", "stage", "reason", "detail", "source", "receipt", "raw"]
+    status, problem = await server.get("/v1/dead-letters", ("format", "csv"), ("cursor", "x"))
+    assert (status, problem["parameter"]) == (400, "cursor")
 
 
 async def test_readiness_tells_how_far_behind_kafka_the_store_is(server: QueryServer, kafka: str) -> None:

@@ -1,0 +1,129 @@
+"""A page of the log out of a long one: first where its rows stand, then the rows.
+
+Where the rows of a page stand is found by the columns that filter and order alone, and without FINAL: it may name rows
+that have become something else since, and one row several times, but never misses one. The rows themselves are then
+read whole and exactly, some fifty instead of all that the filters let pass; of those that are no longer what was asked
+for, nothing comes, and the search goes on behind them.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from query.context import Context
+from query.sql.messages import (
+    NARROW,
+    after_page,
+    edge_sql,
+    later_windows,
+    leading_of,
+    oldest_sql,
+    places_sql,
+    rows_at_sql,
+    windows,
+)
+from query.sql.where import Scope, SortColumn, Where, after
+
+Span = tuple[int | None, int | None]
+"""The half-open range of `at` that is asked about, ms; None leaves an end open."""
+
+_TWICE = 2
+"""Of a row that was updated just now the store has several versions for a while: as many places as this are asked for."""
+_MORE = 4
+_MOST_PLACES = 4_000
+"""So many times more places are asked for, up to so many, each time that too few of those named are still what was asked
+for."""
+
+
+async def log_page(
+    context: Context,
+    scope: Scope,
+    where: Where,
+    columns: str,
+    order: Sequence[SortColumn],
+    wanted: int,
+    span: Span,
+    place: Sequence[Any] | None,
+) -> list[dict[str, Any]]:
+    """The first `wanted` rows of `where`, which are of `scope`, in this order, and fewer if there are no more; `place` has
+    the order's values of the row before them. Raises ClickHouseAway."""
+    if place is not None:
+        where = where.copy()
+        after_page(where, order, place)
+    if order[0].sql != "m.filed_at":
+        return await _by_another_field(context, where, columns, order, wanted)
+    rows: list[dict[str, Any]] = []
+    for from_ms, to_ms in await _windows(context, scope, order[0].descending, span, place):
+        window = where.copy()
+        window.between("m.filed_at", from_ms, to_ms)
+        rows += await _first_rows(context, window, columns, order, wanted - len(rows))
+        if len(rows) >= wanted:
+            break
+    return rows
+
+
+async def _windows(
+    context: Context, scope: Scope, descending: bool, span: Span, place: Sequence[Any] | None
+) -> list[Span]:
+    """Ranges of `at` to be read one after the other, a small one first."""
+    oldest, newest = span
+    if descending:
+        return windows(place[0] + 1 if place else newest, oldest, int(time.time() * 1000))
+    first = place[0] if place else oldest
+    if first is None:
+        first = await _oldest(context, scope)
+    return later_windows(first, newest)
+
+
+async def _by_another_field(
+    context: Context, where: Where, columns: str, order: Sequence[SortColumn], wanted: int
+) -> list[dict[str, Any]]:
+    """As `log_page`. Where the page ends is found first, by the leading fields: what makes each row's place unique is long,
+    and is not read of any row beyond."""
+    rows: list[dict[str, Any]] = []
+    leading, places = leading_of(order), _TWICE * wanted
+    while len(rows) < wanted:
+        edge = await context.rows(edge_sql(where, leading, places), where.parameters, settings=NARROW)
+        near = where.copy()
+        if edge:
+            values = [edge[0][f"k{number}"] for number in range(len(leading))]
+            near.add(f"NOT ({after(near, leading, values)})")
+            where = where.copy()
+            where.add(after(where, leading, values))
+        rows += await _first_rows(context, near, columns, order, wanted - len(rows))
+        if not edge:
+            break
+        places = min(_MORE * places, _MOST_PLACES)
+    return rows
+
+
+async def _first_rows(
+    context: Context, where: Where, columns: str, order: Sequence[SortColumn], wanted: int
+) -> list[dict[str, Any]]:
+    """The first `wanted` rows of `where`, or all there are."""
+    rows: list[dict[str, Any]] = []
+    asked = _TWICE * wanted
+    while len(rows) < wanted:
+        named = await context.rows(places_sql(where, order, asked), where.parameters, settings=NARROW)
+        all_places = list(dict.fromkeys(tuple(row.values()) for row in named))
+        places = all_places[: max(wanted, asked // _TWICE)]
+        was_last = len(named) < asked and len(places) == len(all_places)
+        if places:
+            here = where.copy()
+            if not was_last:
+                # What has moved since to a place behind these comes with its own one.
+                here.add(f"NOT ({after(here, order, places[-1])})")
+            rows += await context.rows(rows_at_sql(here, columns, order, places), here.parameters)
+        if was_last:
+            break
+        where = where.copy()
+        after_page(where, order, places[-1])
+        asked = min(_MORE * asked, _MOST_PLACES)
+    return rows[:wanted]
+
+
+async def _oldest(context: Context, scope: Scope) -> int | None:
+    """When the first row was filed, ms; None where there is none."""
+    where = Where(scope)
+    rows = await context.rows(oldest_sql(where), where.parameters)
+    return int(rows[0]["oldest"]) if rows else None
