@@ -23,6 +23,7 @@ from query.sql.campaigns import (
     span_sql,
     tenants_sql,
     timeline_list,
+    unattributed_sql,
 )
 from query.sql.lists import Listed, page_sql, whole_sql
 from query.sql.where import Scope, Where
@@ -30,6 +31,10 @@ from runtime.http import json_response
 from schemas.problems import NOT_FOUND, ProblemError
 from schemas.tenants import Principal
 from schemas.times import parse_time
+
+NEAR_MS = 60 * 86_400_000
+"""What names no recipient may be filed this long before or after the campaign's messages: facts that lie further apart are
+not folded together either (`state_days`)."""
 
 _COMPARE = Parameter(choice("previous"))
 _FORMAT = Parameter(choice("json", *FORMATS))
@@ -100,7 +105,11 @@ async def campaign_document(
     tenant, span = await _found(context, principal, given, campaign)
     rows = Where(Scope(tenant))
     rows.equal("m.campaign", campaign)
-    (document,) = await _called(context, campaign, mailings_list(rows, "UTC", span, unattributed=True), rows)
+    (document,) = await _called(context, campaign, mailings_list(rows, "UTC", span), rows)
+    around = Where(Scope(tenant))
+    around.between("m.filed_at", span[0] - NEAR_MS, span[1] + NEAR_MS)
+    sql = unattributed_sql(around, campaign)
+    (document["unattributed"],) = await context.rows(sql, around.parameters)
     if "compare" in given:
         document["previous"] = await _previous(context, tenant, campaign, parse_time(document["first_at"]))
     return {name: value for name, value in document.items() if name != "tenant" or principal.tenant is None}
@@ -175,7 +184,7 @@ def _links(tenant: str, span: Span, given: Mapping[str, Any], campaign: str) -> 
 
 async def _found(
     context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
-) -> tuple[str, Span]:
+) -> tuple[str, tuple[int, int]]:
     """Whose campaign it is, and between which times all its messages lie. Raises ProblemError where there is none of this
     name, or several tenants have one.
 
@@ -185,7 +194,7 @@ async def _found(
     named = Where(scope)
     named.equal("m.campaign", campaign)
     (ends,) = await context.rows(span_sql(named), named.parameters)
-    span = (ends["first_ms"], ends["last_ms"] + 1)
+    span = (int(ends["first_ms"]), int(ends["last_ms"]) + 1)
     named.between("m.filed_at", *span)
     tenant = only_tenant(await context.rows(tenants_sql(named), named.parameters) if ends["rows"] else ())
     if tenant is None:

@@ -30,9 +30,7 @@ _SORTS = {
 SORT_VALUES = [f"{minus}{name}" for name in _SORTS for minus in ("", "-")]
 
 
-def mailings_list(
-    where: Where, zone: str, span: Span, *, compare: bool = False, unattributed: bool = False
-) -> Listed:
+def mailings_list(where: Where, zone: str, span: Span, *, compare: bool = False) -> Listed:
     """The mailings of the rows of `where`, within `span`, the figures of each with those of the mailing before as previous_…
     where `compare` says so. `where` gets values bound, and is not for the list itself but `where.around()`.
 
@@ -44,8 +42,6 @@ def mailings_list(
         **{f"tracking_{name}": _tracking_sql(f"m.saw_{name}") for name in ("opens", "clicks")},
         **figure_columns(),
     }
-    if unattributed:
-        columns |= {f"unattributed_{name}": f"m.unattributed_{name}" for name in ("opens", "clicks")}
     source = _mailings_sql(where, zone, span, compare=compare)
     if compare:
         columns |= _previous_columns()
@@ -92,7 +88,6 @@ def _mailings_sql(where: Where, zone: str, span: Span, *, compare: bool) -> str:
             f"countIf({asked} AND m.{name} > 0 AND m.tracking != 'none') > 0 AS saw_{name}"
             for name in ("opens", "clicks")
         ),
-        *(f"sumIf(m.{name}, NOT m.is_attributed) AS unattributed_{name}" for name in ("opens", "clicks")),
         f"countIf({asked} AND {_OWN} AND m.tracking = 'none') AS untracked",
         *(_aggregates("1", "all_") if compare else ()),
     ]
@@ -155,8 +150,6 @@ def _shape(item: dict[str, Any]) -> dict[str, Any]:
         "tracking": {name: item[f"tracking_{name}"] for name in ("opens", "clicks")},
         **figures(item),
     }
-    if "unattributed_opens" in item:
-        shaped["unattributed"] = {name: item[f"unattributed_{name}"] for name in ("opens", "clicks")}
     if "previous_first_at" in item:
         shaped["previous"] = _previous(item) if item["previous_first_at"] is not None else None
     return shaped
@@ -175,6 +168,25 @@ def span_sql(where: Where) -> str:
         for end, name in (("min", "first"), ("max", "last"))
     )
     return f"SELECT {ends}, count() AS rows FROM message_status AS m WHERE {where.sql}"
+
+
+def unattributed_sql(where: Where, campaign: str) -> str:
+    """Opens and clicks of the campaign's messages that name no recipient; `where` gets the campaign bound, and has only the
+    tenant and the times.
+
+    They are found by their messages: what only a registration tells, as a campaign that is no tag of the mail, is told of
+    the recipients that it names.
+    """
+    of_campaign = where.copy()
+    of_campaign.equal("m.campaign", campaign)
+    of_campaign.add(_OWN)
+    messages = f"SELECT m.message_id FROM message_status AS m WHERE {of_campaign.sql}"
+    where.parameters |= of_campaign.parameters
+    named = f"m.campaign = {where.bind('String', campaign)}"
+    return (
+        "SELECT sum(m.opens) AS opens, sum(m.clicks) AS clicks FROM message_status AS m FINAL "
+        f"WHERE {where.sql} AND NOT {_OWN} AND ({named} OR m.message_id IN ({messages}))"
+    )
 
 
 def tenants_sql(where: Where) -> str:
