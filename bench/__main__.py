@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument(
         "--times", type=int, default=5, help="times that queries asks with each value (default: 5)"
     )
-    parser.add_argument("--only", default="", help="of queries, those questions whose name has this in it")
+    parser.add_argument(
+        "--only", default="", help="pattern: of queries, the questions in whose name it is found"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="one short run of each stage but memory: a smoke test"
     )

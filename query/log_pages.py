@@ -8,15 +8,17 @@ for, nothing comes, and the search goes on behind them.
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from query.context import Context
 from query.sql.messages import (
     NARROW,
     after_page,
-    edge_sql,
+    filed_at,
     later_windows,
     leading_of,
+    leading_sql,
     oldest_sql,
     places_sql,
     rows_at_sql,
@@ -78,23 +80,42 @@ async def _windows(
 async def _by_another_field(
     context: Context, where: Where, columns: str, order: Sequence[SortColumn], wanted: int
 ) -> list[dict[str, Any]]:
-    """As `log_page`. Where the page ends is found first, by the leading fields: what makes each row's place unique is long,
-    and is not read of any row beyond."""
+    """As `log_page`. First the leading fields alone are read of all rows, since what makes each row's place unique is long;
+    they tell where the page ends and when its rows were filed, which the sort key finds them by."""
     rows: list[dict[str, Any]] = []
-    leading, places = leading_of(order), _TWICE * wanted
+    leading, asked = leading_of(order), _TWICE * wanted
     while len(rows) < wanted:
-        edge = await context.rows(edge_sql(where, leading, places), where.parameters, settings=NARROW)
-        near = where.copy()
-        if edge:
-            values = [edge[0][f"k{number}"] for number in range(len(leading))]
-            near.add(f"NOT ({after(near, leading, values)})")
-            where = where.copy()
-            where.add(after(where, leading, values))
+        named = await context.rows(leading_sql(where, leading, asked), where.parameters, settings=NARROW)
+        if len(named) < asked:
+            filed_at(where := where.copy(), [row["at_ms"] for row in named])
+            return rows + await _first_rows(context, where, columns, order, wanted - len(rows))
+        near, where = _near_and_rest(where, leading, named)
         rows += await _first_rows(context, near, columns, order, wanted - len(rows))
-        if not edge:
-            break
-        places = min(_MORE * places, _MOST_PLACES)
+        asked = min(_MORE * asked, _MOST_PLACES)
     return rows
+
+
+def _near_and_rest(
+    where: Where, leading: Sequence[SortColumn], named: Sequence[dict[str, Any]]
+) -> tuple[Where, Where]:
+    """The first rows of `where`, of which `named` has the leading values, and what comes behind them.
+
+    Of those that share the last one's values there may be more than are named: they are left for the next time, unless all
+    share them.
+    """
+    near, rest = where.copy(), where.copy()
+    values = [tuple(row[f"k{number}"] for number in range(len(leading))) for row in named]
+    edge = values[-1]
+    times = [row["at_ms"] for row, each in zip(named, values, strict=True) if each != edge]
+    if not times:
+        near.add(f"NOT ({after(near, leading, edge)})")
+        rest.add(after(rest, leading, edge))
+        return near, rest
+    backwards = [replace(column, descending=not column.descending) for column in leading]
+    near.add(after(near, backwards, edge))
+    filed_at(near, times)
+    rest.add(f"NOT ({after(rest, backwards, edge)})")
+    return near, rest
 
 
 async def _first_rows(

@@ -96,7 +96,7 @@ def clickhouse_time(at: datetime) -> str:
 
 
 def stored(recipe: Recipe, say: Callable[[str], None]) -> Stored:
-    """The store of this recipe, made if it is not there. About 15 minutes for 10 million rows on two cores,
+    """The store of this recipe, made if it is not there. About half an hour for 10 million rows on two busy cores,
     and 6 GB on the disk."""
     home = CACHE / f"stored-{recipe.rows}"
     told = home / "made.json"

@@ -94,7 +94,7 @@ def _add_search(where: Where, columns: Sequence[str], text: str) -> None:
     of less than its grams it tells nothing, and the haystack is longer to read than the field."""
     pattern = f"lowerUTF8({where.bind('String', like_pattern(text))})"
     if "m.haystack" not in columns and len(text) >= _GRAM:
-        where.add(f"m.haystack LIKE {pattern}")
+        where.hint(f"m.haystack LIKE {pattern}")
     where.add(" OR ".join(f"{column} LIKE {pattern}" for column in columns))
 
 
@@ -135,7 +135,7 @@ NARROW: Mapping[str, Any] = {
     # It reads the rest of a row before the filters have seen it.
     "use_top_k_dynamic_filtering": 0,
 }
-"""ClickHouse's settings for SQL that finds places and edges."""
+"""ClickHouse's settings for SQL that finds places."""
 
 
 def leading_of(order: Sequence[SortColumn]) -> Sequence[SortColumn]:
@@ -151,12 +151,19 @@ def places_sql(where: Where, order: Sequence[SortColumn], limit: int) -> str:
     )
 
 
-def edge_sql(where: Where, leading: Sequence[SortColumn], places: int) -> str:
-    """The `leading` values that the last one of so many places has, as k0, k1, …; no row where there are not so many."""
+def leading_sql(where: Where, leading: Sequence[SortColumn], limit: int) -> str:
+    """The `leading` values of the first rows as k0, k1, …, and when each was filed, ms, as at_ms; versions that are no longer
+    true have a row of their own."""
     return (
-        f"SELECT {_keys(leading)} FROM message_status AS m WHERE {where.sql} "
-        f"ORDER BY {order_by(leading)} LIMIT 1 OFFSET {places - 1}"
+        f"SELECT {_keys(leading)}, toUnixTimestamp64Milli(m.filed_at) AS at_ms FROM message_status AS m "
+        f"WHERE {where.sql} ORDER BY {order_by(leading)} LIMIT {limit}"
     )
+
+
+def filed_at(where: Where, times: Sequence[int]) -> None:
+    """Only rows that were filed at one of these times, ms."""
+    kind = "Array(DateTime64(3, 'UTC'))"
+    where.add(f"m.filed_at IN {where.bind(kind, [bound_time(ms) for ms in sorted(set(times))])}")
 
 
 def rows_at_sql(
@@ -174,7 +181,7 @@ def rows_at_sql(
     # None of a row's key ever changes, so these may be chosen before FINAL is worked out, and of others nothing is read.
     return (
         f"SELECT {columns}, {_keys(order)} FROM message_status AS m FINAL "
-        f"PREWHERE (m.tenant, m.filed_at, m.message_id, m.recipient) IN {keys} WHERE {where.sql} "
+        f"PREWHERE (m.tenant, m.filed_at, m.message_id, m.recipient) IN {keys} WHERE {where.without_hints} "
         f"ORDER BY {order_by(order)}"
     )
 

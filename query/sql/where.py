@@ -25,6 +25,7 @@ class Where:
         self.scope = scope
         self.parameters: dict[str, Any] = {}
         self._conditions: list[str] = []
+        self._hints: list[str] = []
         if scope.tenant is not None:
             self._conditions.append(f"m.tenant = {self.bind('String', scope.tenant)}")
 
@@ -41,6 +42,10 @@ class Where:
     def add(self, condition: str) -> None:
         """One more condition; values in it come from `bind`."""
         self._conditions.append(condition)
+
+    def hint(self, condition: str) -> None:
+        """A condition that follows from the others: it is said where an index tells by it where not to look."""
+        self._hints.append(condition)
 
     def equal(self, column: str, value: str) -> None:
         """`column` has exactly this text; '' finds rows that have none."""
@@ -62,6 +67,7 @@ class Where:
         other = Where(Scope(None))
         other.parameters = dict(self.parameters)
         other._conditions = list(self._conditions)
+        other._hints = list(self._hints)
         return other
 
     def around(self) -> "Where":
@@ -73,6 +79,11 @@ class Where:
     @property
     def sql(self) -> str:
         """All conditions."""
+        return " AND ".join(f"({condition})" for condition in (*self._hints, *self._conditions)) or "1"
+
+    @property
+    def without_hints(self) -> str:
+        """What is to hold, where there is nothing left to be looked for."""
         return " AND ".join(f"({condition})" for condition in self._conditions) or "1"
 
 
