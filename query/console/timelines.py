@@ -20,9 +20,15 @@ _HOUR_MS = 3_600_000
 class Timeline:
     """`series` are those of COUNTS; `later` tells how many opened after the last place."""
 
+    bucket: str
     labels: Sequence[str]
     series: Sequence[Sequence[int]]
     later: int
+
+    @property
+    def is_mostly_later(self) -> bool:
+        """Whether most opens came after what is shown."""
+        return self.later > sum(self.series[COUNTS.index("opened")])
 
 
 def timeline_of(items: Sequence[Mapping[str, Any]], begin_ms: int, bucket: str, zone: str) -> Timeline:
@@ -35,7 +41,7 @@ def timeline_of(items: Sequence[Mapping[str, Any]], begin_ms: int, bucket: str, 
         places.append(_next(places[-1], bucket, zone))
     series = [[by_place[at][name] if at in by_place else 0 for at in places] for name in COUNTS]
     later = sum(item["opened"] for at, item in by_place.items() if at > places[-1])
-    return Timeline([_label(at, bucket, zone) for at in places], series, later)
+    return Timeline(bucket, [_label(at, bucket, zone) for at in places], series, later)
 
 
 def _start(ms: int, bucket: str, zone: str) -> int:

@@ -22,6 +22,8 @@ from tests.system.stack import Stack
 from tests.system.tenants import BETA, GAMMA, OPERATOR_KEY
 from tests.system.waiting import eventually
 
+CAMPAIGN = "news/2026 ü"
+PAGE = f"/campaigns/{quote(CAMPAIGN, safe='')}"
 MARKUP = "<script>alert(1)</script>\"'{{ 7 * 7 }} & <b>bold</b>"
 HOSTILE = [MARKUP, "a/b?c=d#e %2F/recipients", "‮evil‬ עברית", "long " * 199 + "name."]
 SHOWN = {"delivered": "delivery", "opened": "open", "human_opened": "human_open", "clicked": "click",
@@ -67,7 +69,7 @@ async def test_the_list_shows_each_mailing_with_the_figures_of_the_api(analyst: 
     page = analyst.page
     await analyst.look("mailings")
     items = stack.ask("/v1/campaigns", GAMMA.key, tz=ZONE, compare="previous", limit="50").json()["items"]
-    names = [text.strip() for text in await page.locator("tbody th .name").all_inner_texts()]
+    names = [text.strip() for text in await page.locator("tbody th .titled").all_inner_texts()]
     assert names == [
         " ".join((item["campaign"] or item["subject"] or "(no subject known)").split()) for item in items
     ]
@@ -85,8 +87,8 @@ async def test_the_list_shows_each_mailing_with_the_figures_of_the_api(analyst: 
 
 
 async def test_changes_are_against_the_mailing_before(analyst: Reader, stack: Stack) -> None:
-    await analyst.page.goto("/campaigns?campaign=spring")
-    (item,) = stack.items("/v1/campaigns", GAMMA.key, campaign="spring", compare="previous", tz=ZONE)
+    await analyst.page.goto(f"/campaigns?campaign={quote(CAMPAIGN)}")
+    (item,) = stack.items("/v1/campaigns", GAMMA.key, campaign=CAMPAIGN, compare="previous", tz=ZONE)
     now, before = (each["rates"]["delivery"] for each in (item, item["previous"]))
     cell = analyst.page.locator("tbody [data-label=Delivered] .change")
     await expect(cell).to_contain_text("▲" if now > before else "▼")
@@ -124,11 +126,9 @@ async def test_a_mailing_without_a_campaign_leads_to_its_messages_in_the_log(
     await page.goto("/campaigns?q=receipt&channel=email&campaign=")
     line = page.locator("tbody tr").first
     count = number_of(await line.locator("[data-label=Recipients]").inner_text())
-    await line.locator("th .name").click()
+    await line.locator("th .titled").click()
     await expect(page.get_by_role("heading", name="Email log")).to_be_visible()
     await expect(page.get_by_label("Filters in force")).to_contain_text("Subject is: Your receipt")
-    await expect(page.locator("tbody tr")).to_have_count(count)
-    await page.get_by_role("button", name="Find").click()
     await expect(page.locator("tbody tr")).to_have_count(count)
 
 
@@ -136,16 +136,16 @@ async def test_mailings_are_searched_sorted_and_paged_without_losing_the_place(
     analyst: Reader, stack: Stack
 ) -> None:
     page = analyst.page
+    await page.goto("/campaigns?limit=20")
     await page.get_by_label("Search", exact=True).fill("receipt")
     await page.get_by_role("button", name="Find").click()
-    await expect(page).to_have_url(re.compile(r"/campaigns\?q=receipt$"))
     await page.locator("thead").get_by_role("link", name="Recipients").click()
-    assert parse_qs(urlsplit(page.url).query) == {"q": ["receipt"], "sort": ["-recipients"]}
-    items = stack.items(
-        "/v1/campaigns", GAMMA.key, q="receipt", sort="-recipients", tz=ZONE, compare="previous"
-    )
+    asked = {"q": "receipt", "sort": "-recipients", "limit": "20"}
+    await expect(page).to_have_url(re.compile("sort=-recipients"))
+    assert parse_qs(urlsplit(page.url).query) == {name: [value] for name, value in asked.items()}
+    items = stack.items("/v1/campaigns", GAMMA.key, tz=ZONE, compare="previous", **asked)
     expected = [item["recipients"] for item in items]
-    assert len(expected) > 50
+    assert len(expected) > 20
 
     async def shown() -> list[int]:
         return [number_of(each) for each in await page.locator("[data-label=Recipients]").all_inner_texts()]
@@ -154,7 +154,7 @@ async def test_mailings_are_searched_sorted_and_paged_without_losing_the_place(
     await page.get_by_role("link", name="Next page").click()
     await expect(page).to_have_url(re.compile("cursor="))
     second = await shown()
-    assert first + second == expected[:100]
+    assert first + second == expected[:40]
     await page.go_back()
     assert await shown() == first
 
@@ -173,9 +173,9 @@ async def test_a_mailings_page_shows_the_figures_of_the_api_and_leads_to_their_m
     analyst: Reader, stack: Stack
 ) -> None:
     page = analyst.page
-    await page.goto("/campaigns/spring")
+    await page.goto(PAGE)
     await analyst.look("mailing")
-    item = _api(stack, "spring", compare="previous")
+    item = _api(stack, CAMPAIGN, compare="previous")
     cards = {
         (await each.locator("dt").inner_text()).strip(): each for each in await page.locator(".figure").all()
     }
@@ -198,10 +198,11 @@ async def test_opens_and_clicks_over_time_are_those_of_the_api_by_hour_or_day(
     analyst: Reader, stack: Stack, bucket: str
 ) -> None:
     page = analyst.page
-    await page.goto("/campaigns/spring")
-    await page.get_by_role("link", name=f"By {bucket}").click()
-    await expect(page.get_by_role("link", name=f"By {bucket}")).to_have_attribute("aria-current", "true")
-    items = _api(stack, "spring", "/timeline", bucket=bucket, tz=ZONE)["items"]
+    await page.goto(PAGE)
+    switch = page.get_by_role("navigation", name="Hours or days").get_by_role("link", name=f"By {bucket}")
+    await switch.click()
+    await expect(switch).to_have_attribute("aria-current", "true")
+    items = _api(stack, CAMPAIGN, "/timeline", bucket=bucket, tz=ZONE)["items"]
     lines = await page.locator("figure tbody tr").evaluate_all(
         "all => all.map(each => [...each.cells].map(cell => cell.textContent.trim()))"
     )
@@ -218,8 +219,8 @@ async def test_domains_and_why_messages_came_back_lead_to_their_messages(
     analyst: Reader, stack: Stack
 ) -> None:
     page = analyst.page
-    await page.goto("/campaigns/spring")
-    items = stack.items("/v1/rates", GAMMA.key, campaign="spring", group_by="domain")
+    await page.goto(PAGE)
+    items = stack.items("/v1/rates", GAMMA.key, campaign=CAMPAIGN, group_by="domain")
     lines = page.get_by_role("region", name="Domains").locator("tbody tr")
     assert await lines.count() == len(items)
     for item, line in zip(items, await lines.all(), strict=True):
@@ -237,13 +238,13 @@ async def test_recipients_are_the_log_of_the_mailing_sorted_filtered_and_paged(
     analyst: Reader, stack: Stack
 ) -> None:
     page = analyst.page
-    await page.goto("/campaigns/spring")
+    await page.goto(PAGE)
     await page.get_by_role("link", name="Recipients", exact=True).click()
     await analyst.look("mailing-recipients")
     heads = [re.sub(r"\W+$", "", text) for text in await page.locator("thead th").all_inner_texts()]
     assert heads == ["Recipient", "Status", "Opens", "By people", "Clicks", "Reason", "Date"]
     await page.locator("thead").get_by_role("link", name="Recipient").click()
-    items = stack.items("/v1/messages", GAMMA.key, campaign="spring", sort="recipient")
+    items = stack.items("/v1/messages", GAMMA.key, campaign=CAMPAIGN, sort="recipient")
     await expect(page).to_have_url(re.compile(r"sort=recipient$"))
     lines = page.locator("tbody tr")
     for item, line in list(zip(items, await lines.all(), strict=False))[:20]:
@@ -256,7 +257,7 @@ async def test_recipients_are_the_log_of_the_mailing_sorted_filtered_and_paged(
     await page.locator("summary", has_text="Status").click()
     await page.get_by_role("checkbox", name="Bounce").check()
     await page.get_by_role("button", name="Find").click()
-    bounced = stack.items("/v1/messages", GAMMA.key, campaign="spring", status="bounced")
+    bounced = stack.items("/v1/messages", GAMMA.key, campaign=CAMPAIGN, status="bounced")
     await expect(lines).to_have_count(min(50, len(bounced)))
     await expect(lines.first.locator("[data-label=Reason]")).to_contain_text(re.compile("mailbox|domain"))
     (href,) = await _hrefs(lines.first.locator("th a"))
@@ -291,8 +292,8 @@ async def test_a_mailing_of_text_messages_tells_of_errors_and_not_of_opens(
 async def test_any_name_is_shown_as_it_is_and_its_page_can_be_opened(analyst: Reader, name: str) -> None:
     page = analyst.page
     await page.goto(f"/campaigns?campaign={quote(name, safe='')}")
-    await expect(page.locator("tbody th .name")).to_have_text(name.strip())
-    await page.locator("tbody th .name").click()
+    await expect(page.locator("tbody th .titled")).to_have_text(name.strip())
+    await page.locator("tbody th .titled").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(name.strip())
     await page.get_by_role("link", name="Recipients", exact=True).click()
     await expect(page.locator("tbody tr").first).to_be_visible()
@@ -305,7 +306,7 @@ async def test_a_name_of_dots_alone_which_no_path_can_have_leads_to_the_log(
 ) -> None:
     await analyst.page.goto("/campaigns?campaign=..")
     (item,) = stack.items("/v1/campaigns", GAMMA.key, campaign="..")
-    await analyst.page.locator("tbody th .name").click()
+    await analyst.page.locator("tbody th .titled").click()
     await expect(analyst.page.get_by_role("heading", name="Email log")).to_be_visible()
     await expect(analyst.page.locator("tbody tr")).to_have_count(min(50, item["recipients"]))
 
@@ -330,7 +331,7 @@ async def test_the_operator_is_told_whose_mailing_it_is(reader: OpenReader) -> N
         await someone.page.goto("/campaigns?tenant=&campaign=untracked")
         await expect(someone.page.locator("thead")).to_contain_text("Tenant")
         line = someone.page.locator("tbody tr", has_text="gamma")
-        await line.locator(".name").click()
+        await line.locator(".titled").click()
         await expect(someone.page).to_have_url(re.compile(r"/campaigns/untracked\?tenant=gamma$"))
         await expect(someone.page.get_by_text("recipients of gamma")).to_be_visible()
 

@@ -72,12 +72,20 @@ def test_every_open_is_in_the_picture_or_told_as_later(
     counted: dict[int, int] = {}
     for hours, count in opens:
         moment = local(begin + hours * HOUR_MS, zone)
-        whole = moment.replace(minute=0, second=0, microsecond=0, **({"hour": 0} if bucket == "day" else {}))
+        whole = moment.replace(hour=0 if bucket == "day" else moment.hour, minute=0, second=0, microsecond=0)
         at = int(whole.astimezone(ZoneInfo("UTC")).timestamp()) * 1000
         counted[at] = counted.get(at, 0) + count
     timeline = timeline_of([_item(at, count) for at, count in counted.items()], begin, bucket, zone)
     assert sum(timeline.series[0]) + timeline.later == sum(count for _, count in opens)
     assert len(timeline.labels) <= MOST[bucket]
+
+
+def test_opens_that_mostly_came_later_than_hours_are_shown_are_told_as_such() -> None:
+    begin = parse_time("2026-11-01T09:00:00.000Z")
+    soon, late = begin, begin + 200 * HOUR_MS
+    assert timeline_of([_item(soon, 1), _item(late, 2)], begin, "hour", "UTC").is_mostly_later
+    assert not timeline_of([_item(soon, 2), _item(late, 1)], begin, "hour", "UTC").is_mostly_later
+    assert not timeline_of([_item(soon, 1), _item(late, 2)], begin, "day", "UTC").is_mostly_later
 
 
 def test_a_mailing_that_nobody_opened_has_one_empty_place() -> None:

@@ -45,21 +45,26 @@ class Domain:
 
 
 async def get_mailing(visit: Visit) -> web.StreamResponse:
-    """GET /campaigns/{campaign}?bucket=."""
+    """GET /campaigns/{campaign}?bucket=: by hour, unless most opens came later than hours are shown."""
     campaign = visit.request.match_info["campaign"]
     given = visit.read(PARAMETERS)
-    bucket = given.pop("bucket", "hour")
+    bucket = given.pop("bucket", None)
     context, principal = visit.context, visit.principal
     within = {**given, "campaign": campaign}
     rates = partial(rates_document, context, principal)
-    one, timeline, links, domains, causes, errors = await asyncio.gather(
+    timeline_by = partial(_timeline, visit, given, campaign)
+    one, by_bucket, links, domains, causes, errors = await asyncio.gather(
         campaign_document(context, principal, {**given, "compare": "previous"}, campaign),
-        timeline_document(context, principal, {**given, "bucket": bucket, "tz": visit.zone}, campaign),
+        timeline_by(bucket or "hour"),
         links_document(context, principal, {**given, "limit": _MOST_LINKS}, campaign),
         rates({**within, "group_by": ["domain"], "limit": _MOST_DOMAINS}),
         rates({**within, "group_by": ["domain", "cause"], "sort": "-bounced", "limit": _MOST_CAUSES}),
         rates({**within, "channel": "sms", "group_by": ["error_code"], "limit": _MOST_ERRORS}),
     )
+    begin_ms = parse_time(one["first_at"])
+    timeline = timeline_of(by_bucket, begin_ms, bucket or "hour", visit.zone)
+    if bucket is None and timeline.is_mostly_later:
+        timeline = timeline_of(await timeline_by("day"), begin_ms, "day", visit.zone)
     rows_of = partial(_rows, visit, campaign)
     return render(
         visit,
@@ -75,14 +80,19 @@ async def get_mailing(visit: Visit) -> web.StreamResponse:
         recipients_url=rows_of(None),
         untracked_url=_rows(visit, campaign, None, tracking="none"),
         funnel=_funnel(one, rows_of),
-        bucket=bucket,
-        timeline=timeline_of(timeline["items"], parse_time(one["first_at"]), bucket, visit.zone),
+        timeline=timeline,
         links=links,
         domains=_domains(visit, campaign, domains["items"], causes["items"]),
         more_domains=domains["next"] is not None,
         errors=_errors(visit, campaign, errors["items"]),
         previous_url=_previous_url(visit, one),
     )
+
+
+async def _timeline(visit: Visit, given: Mapping[str, Any], campaign: str, bucket: str) -> list[Item]:
+    asked = {**given, "bucket": bucket, "tz": visit.zone}
+    items: list[Item] = (await timeline_document(visit.context, visit.principal, asked, campaign))["items"]
+    return items
 
 
 async def get_recipients(visit: Visit) -> web.StreamResponse:

@@ -37,6 +37,9 @@ LOGS = {"email": "/email-log", "sms": "/sms-log"}
 
 Item = dict[str, Any]
 
+_BACK = {"email": ("bounced", "soft_bounced"), "sms": ("undelivered",)}
+"""Counts of what came back."""
+
 _MOST_WORST = 8
 _MOST_MAILINGS = 5
 _LATEST = 100
@@ -67,6 +70,8 @@ class Section:
     worst: Sequence[tuple[Item, RowsOf]]
     is_compared: bool
     """Whether there was anything in the days before."""
+    is_tracking_doubtful: bool
+    """Whether email was delivered and no open of it was seen, where some could have been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +178,25 @@ def _section(visit: Visit, span: Range, answers: Answers, channel: str) -> Secti
     rows_of = partial(_rows, visit, channel, span.from_ms, span.to_ms)
     (total,) = [item for item in answers.totals if item["key"]["channel"] == channel]
     is_compared = _is_any(total["previous"])
+    delivered = channel == "email" and total["counts"]["delivered"] > 0
+    is_tracked = not (delivered and total["rates"]["open"] is None)
     return Section(
         channel,
-        figures_of(KINDS[channel], total if is_compared else {**total, "previous": None}, rows_of),
+        figures_of(
+            KINDS[channel],
+            total if is_compared else {**total, "previous": None},
+            rows_of,
+            is_tracked=is_tracked,
+        ),
         not_attempted(total, rows_of),
         _charts(visit, channel, span.dates, answers.days),
         [
             (item, partial(_rows, visit, channel, span.from_ms, span.to_ms, **_key(item)))
             for item in answers.worst[channel]
-            if item["counts"]["bounced"] or item["counts"]["soft_bounced"] or item["counts"]["undelivered"]
+            if any(item["counts"][name] for name in _BACK[channel])
         ][:_MOST_WORST],
         is_compared,
+        delivered and is_tracked and not total["counts"]["opened"],
     )
 
 
