@@ -12,6 +12,7 @@ from query.console.app import add_console
 from query.console.app import middlewares as console_middlewares
 from query.context import CONTEXT, Context
 from query.limits import read_limits
+from query.readiness import readiness_document
 from query.routes.addresses import get_address, get_addresses, get_diagnosis
 from query.routes.campaigns import get_campaign, get_campaigns, get_links, get_timeline
 from query.routes.consents import get_consent_log, get_consents
@@ -61,15 +62,8 @@ def make_app(context: Context) -> web.Application:
     )
 
     async def ready() -> tuple[bool, dict[str, Any]]:
-        reachable = await _store_is_ready(context)
-        behind = await context.lag.behind()
-        told = {
-            "clickhouse": reachable,
-            "behind_records": None if behind is None else sum(behind.values()),
-            "behind": behind,
-            "sendability": sending.document(),
-        }
-        return reachable, told
+        told = await readiness_document(context, sending)
+        return told["clickhouse"], told
 
     async def start(_: web.Application) -> None:
         sending.start()
@@ -111,11 +105,6 @@ def make_app(context: Context) -> web.Application:
     app.on_startup.append(start)
     app.on_cleanup.append(close)
     return app
-
-
-async def _store_is_ready(context: Context) -> bool:
-    """Whether ClickHouse answers and has the tables."""
-    return await context.store.answers("SELECT 1 FROM message_status WHERE 0")
 
 
 @web.middleware

@@ -1,6 +1,7 @@
 """The geometry of charts, as SVG attributes: pure, so that a picture can be tested without a browser.
 
-A chart is drawn in a box of 720 by 240 units, which CSS scales. Values are numbers or None, which leaves a gap.
+A chart is drawn in a box of some units, which CSS scales: a WIDE one, or a HALF one where two stand beside each other.
+Values are numbers or None, which leaves a gap.
 """
 
 import math
@@ -13,8 +14,39 @@ INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 FLOOR = TOP + INNER_HEIGHT
 
 _MOST_LABELS = 8
+_GAP = 14
+"""Units between two labels."""
 
 Values = Sequence[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What a chart is drawn in; `letter` is how wide a letter of its labels is, `name` the CSS class that sets their size."""
+
+    name: str
+    width: float
+    height: float
+    letter: float
+
+    @property
+    def floor(self) -> float:
+        """Where zero is."""
+        return self.height - BOTTOM
+
+    @property
+    def inner_width(self) -> float:
+        """Between the edges that values are drawn in."""
+        return self.width - LEFT - RIGHT
+
+    @property
+    def inner_height(self) -> float:
+        """From zero to the top."""
+        return self.floor - TOP
+
+
+WIDE = Box("wide", WIDTH, HEIGHT, 6.6)
+HALF = Box("half", 480, 220, 7.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +94,7 @@ class Curves:
     points: Sequence[Sequence[Point]]
     ticks: Sequence[Tick]
     labels: Sequence[Label]
+    box: Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +104,7 @@ class Bars:
     bars: Sequence[Bar]
     ticks: Sequence[Tick]
     labels: Sequence[Label]
+    box: Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,33 +126,45 @@ def ceiling(highest: float) -> float:
 
 
 def curves(
-    series: Sequence[Values], labels: Sequence[str], *, top: float | None = None, whole: bool = False
+    series: Sequence[Values],
+    labels: Sequence[str],
+    *,
+    top: float | None = None,
+    whole: bool = False,
+    box: Box = WIDE,
 ) -> Curves:
     """Lines through values at equal distances. `top` is the value at the top edge, a round one by itself; with `whole` the
     grid has no fractions."""
     top = top or ceiling(
         max((value for values in series for value in values if value is not None), default=0)
     )
-    step = INNER_WIDTH / max(1, len(labels) - 1)
+    step = box.inner_width / max(1, len(labels) - 1)
     points = [
         [
-            Point(round(LEFT + index * step, 2), _y(value, top), index)
+            Point(round(LEFT + index * step, 2), _y(value, top, box), index)
             for index, value in enumerate(values)
             if value is not None
         ]
         for values in series
     ]
     xs = [LEFT + index * step for index in range(len(labels))]
-    return Curves([_path(each) for each in points], points, _ticks(top, whole), _labels(labels, xs))
+    return Curves(
+        [_path(each) for each in points], points, _ticks(top, whole, box), _labels(labels, xs, box), box
+    )
 
 
 def bars(
-    series: Sequence[Values], labels: Sequence[str], *, top: float | None = None, whole: bool = False
+    series: Sequence[Values],
+    labels: Sequence[str],
+    *,
+    top: float | None = None,
+    whole: bool = False,
+    box: Box = WIDE,
 ) -> Bars:
     """Bars of several series, stacked in their order, one place for each label; `top` and `whole` as for curves."""
     sums = [sum(values[index] or 0 for values in series) for index in range(len(labels))]
     top = top or ceiling(max(sums, default=0))
-    place = INNER_WIDTH / max(1, len(labels))
+    place = box.inner_width / max(1, len(labels))
     width = min(48.0, place * 0.72)
     found = []
     for index in range(len(labels)):
@@ -127,14 +173,14 @@ def bars(
             value = values[index] or 0
             if value <= 0:
                 continue
-            upper, lower = _y(base + value, top), _y(base, top)
+            upper, lower = _y(base + value, top, box), _y(base, top, box)
             x = LEFT + place * (index + 0.5) - width / 2
             found.append(
                 Bar(round(x, 2), upper, round(width, 2), round(max(lower - upper, 0.5), 2), number, index)
             )
             base += value
     xs = [LEFT + place * (index + 0.5) for index in range(len(labels))]
-    return Bars(found, _ticks(top, whole), _labels(labels, xs))
+    return Bars(found, _ticks(top, whole, box), _labels(labels, xs, box), box)
 
 
 def funnel(steps: Sequence[tuple[str, int]]) -> list[Step]:
@@ -148,8 +194,8 @@ def funnel(steps: Sequence[tuple[str, int]]) -> list[Step]:
     return found
 
 
-def _y(value: float, top: float) -> float:
-    return round(FLOOR - INNER_HEIGHT * min(max(value, 0), top) / top, 2)
+def _y(value: float, top: float, box: Box) -> float:
+    return round(box.floor - box.inner_height * min(max(value, 0), top) / top, 2)
 
 
 def _path(points: Sequence[Point]) -> str:
@@ -161,16 +207,21 @@ def _path(points: Sequence[Point]) -> str:
     return " ".join(pieces)
 
 
-def _ticks(top: float, whole: bool) -> list[Tick]:
+def _ticks(top: float, whole: bool, box: Box) -> list[Tick]:
     """Lines at the round parts of a round top."""
     leading = top / 10.0 ** math.floor(math.log10(top))
     parts = 4 if math.isclose(leading, 2) else 5
     if whole:
         parts = min(parts, max(1, int(top)))
-    return [Tick(_y(top * part / parts, top), top * part / parts) for part in range(parts + 1)]
+    return [Tick(_y(top * part / parts, top, box), top * part / parts) for part in range(parts + 1)]
 
 
-def _labels(labels: Sequence[str], xs: Sequence[float]) -> list[Label]:
-    """As many labels as there is room for, evenly spread."""
-    every = max(1, math.ceil(len(labels) / _MOST_LABELS))
-    return [Label(round(x, 2), text) for text, x in list(zip(labels, xs, strict=True))[::every]]
+def _labels(labels: Sequence[str], xs: Sequence[float], box: Box) -> list[Label]:
+    """As many labels as there is room for, evenly spread; none reaches beyond the right edge, but for a first that is alone."""
+    widest = box.letter * max(map(len, labels), default=0)
+    most = min(_MOST_LABELS, max(1, int(box.inner_width / (widest + _GAP))))
+    every = max(1, math.ceil(len(labels) / most))
+    found = [Label(round(x, 2), text) for text, x in list(zip(labels, xs, strict=True))[::every]]
+    return found[:1] + [
+        label for label in found[1:] if label.x + box.letter * len(label.text) / 2 <= box.width
+    ]

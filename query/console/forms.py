@@ -9,13 +9,14 @@ from query.console.visit import Visit
 Option = tuple[str, str]
 """Value and label."""
 
-KEPT = ("tenant", "sort", "limit")
+KEPT = ("tenant", "tz", "sort", "limit")
 """Parameters that are no filters and that a form hands on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a form. `kind`: text, search, choice (one of `options`), choices (several), from, to (times).
+    """A field of a form. `kind`: text, search, choice (one of `options`), choices (several), from, to (times), kept: none
+    to fill in, but a filter that a figure led here with, to be handed on and to be taken away.
 
     `primary` fields are always seen, the others once somebody asks for more. `none` tells that an empty value is a filter
     of its own, which finds what has none.
@@ -66,8 +67,8 @@ class Form:
 
     @property
     def further(self) -> list[Filled]:
-        """The other fields."""
-        return [each for each in self.fields if not each.field.primary]
+        """The other fields that can be filled in."""
+        return [each for each in self.fields if not each.field.primary and each.field.kind != "kept"]
 
     @property
     def is_further_used(self) -> bool:
@@ -88,7 +89,8 @@ def form_of(visit: Visit, fields: Sequence[Field]) -> Form:
             for each in values
             if each or field.none
         ]
-    kept = [(name, value) for name, value in query.items() if name in KEPT]
+    names = {*KEPT, *(field.name for field in fields if field.kind == "kept")}
+    kept = [(name, value) for name, value in query.items() if name in names]
     return Form(filled, in_force, kept, visit.here(**dict.fromkeys((each.name for each in fields), None)))
 
 

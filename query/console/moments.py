@@ -19,6 +19,11 @@ def day(moment: date) -> str:
     return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}"
 
 
+def day_and_month(moment: date) -> str:
+    """27 Nov, where the year is plain."""
+    return f"{moment.day} {MONTHS[moment.month - 1]}"
+
+
 def minute(moment: datetime) -> str:
     """27 Nov 2026 14:03"""
     return f"{day(moment)} {moment:%H:%M}"

@@ -80,6 +80,13 @@ async def campaigns_document(
     return await list_document(context, principal, given, *_mailings(principal, given))
 
 
+async def stream_campaigns(
+    request: web.Request, context: Context, principal: Principal, given: Mapping[str, Any]
+) -> web.StreamResponse:
+    """All mailings in the format asked for. Raises ProblemError."""
+    return await stream_list(request, context, principal, given, *_mailings(principal, given))
+
+
 def _mailings(principal: Principal, given: Mapping[str, Any]) -> tuple[Listed, Where]:
     compare = "compare" in given
     # The mailing before is another one, so that its rows must be among those that are read.

@@ -11,6 +11,7 @@ from query.context import Context, asked
 from query.lists import is_stream, list_document, list_parameters, stream_list
 from query.parameters import Parameter, choice, text, time
 from query.sql.dead_letters import DEAD_LETTERS
+from query.sql.lists import count_sql
 from query.sql.where import Where
 from runtime.http import json_response
 from schemas.tenants import Principal
@@ -39,6 +40,13 @@ async def dead_letters_document(
 ) -> dict[str, Any]:
     """A page of dead letters, newest first. Raises ProblemError."""
     return await list_document(context, principal, given, _CUT, _asked_for(principal, given))
+
+
+async def dead_letters_count(context: Context, principal: Principal, given: Mapping[str, Any]) -> int:
+    """How many dead letters that list has on all its pages."""
+    where = _asked_for(principal, given)
+    (row,) = await context.rows(count_sql(DEAD_LETTERS.source, where), where.parameters)
+    return int(row["count"])
 
 
 def _asked_for(principal: Principal, given: Mapping[str, Any]) -> Where:

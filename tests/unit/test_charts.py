@@ -66,6 +66,29 @@ def test_labels_are_as_many_as_there_is_room_for(count: int) -> None:
     assert labels[0].text == "0"
 
 
+@given(
+    texts=st.lists(st.text("0123456789 Nov:", min_size=1, max_size=20), min_size=1, max_size=120),
+    box=st.sampled_from([charts.WIDE, charts.HALF]),
+)
+def test_labels_neither_overlap_nor_reach_beyond_the_right_edge(texts: list[str], box: charts.Box) -> None:
+    labels = charts.curves([[0] * len(texts)], texts, box=box).labels
+    assert labels[0].text == texts[0]
+    ends = [
+        (each.x - box.letter * len(each.text) / 2, each.x + box.letter * len(each.text) / 2)
+        for each in labels
+    ]
+    assert all(before[1] < after[0] for before, after in itertools.pairwise(ends))
+    assert all(right <= box.width for _, right in ends[1:])
+
+
+@given(values=VALUES)
+def test_a_chart_beside_another_is_drawn_within_its_own_box(values: list[float | None]) -> None:
+    (points,) = charts.curves([values], [""] * len(values), box=charts.HALF).points
+    for point in points:
+        assert charts.LEFT <= point.x <= charts.HALF.width - charts.RIGHT
+        assert charts.TOP <= point.y <= charts.HALF.floor
+
+
 def test_a_funnel_tells_each_steps_share_of_the_one_before() -> None:
     steps = charts.funnel([("sent", 200), ("delivered", 150), ("opened", 0), ("clicked", 0)])
     assert [step.width for step in steps] == [100, 75, 0, 0]

@@ -8,7 +8,7 @@ from aiohttp import web
 from query.auth import scope_of
 from query.console.forms import Field, Option, form_of
 from query.console.navigation import Entry
-from query.console.page import page, redirect, render
+from query.console.page import page, render
 from query.console.visit import Visit
 from query.routes.messages import PARAMETERS, is_stream, messages_document, stream_messages
 from query.sql.addresses import about, standings_sql
@@ -28,11 +28,6 @@ async def get_email_log(visit: Visit) -> web.StreamResponse:
 async def get_sms_log(visit: Visit) -> web.StreamResponse:
     """GET /sms-log: the parameters are those of GET /v1/messages."""
     return await _log(visit, "sms")
-
-
-async def get_home(visit: Visit) -> web.StreamResponse:
-    """GET /: the log is what most come for."""
-    return redirect(visit.url(EMAIL))
 
 
 async def _log(visit: Visit, channel: str) -> web.StreamResponse:
@@ -86,6 +81,17 @@ def fields(channel: str, vocabulary: str) -> list[Field]:
         Field("reached", "Ever was", "choices", [(name, name.replace("_", " ")) for name in COUNTS]),
         Field("gave_up", "Gave up after a soft bounce", "choice", [("true", "yes"), ("false", "no")]),
         Field("updated_from", "Changed since", "from"),
+        Field("subject_is", "Subject is", "kept", none=True),
+        Field("cause", "Cause", "kept", none=True),
+        Field("error_code", "Error", "kept", none=True),
+        Field(
+            "tracking",
+            "Tracking",
+            "kept",
+            [("none", "declared untracked"), ("", "not declared untracked")],
+            none=True,
+        ),
+        Field("day", "On the day", "kept"),
     ]
 
 
@@ -100,7 +106,6 @@ def _options(channel: str, vocabulary: str) -> list[Option]:
 
 
 ROUTES = [
-    web.get("/", page(get_home)),
     web.get(EMAIL, page(get_email_log)),
     web.get(SMS, page(get_sms_log)),
 ]

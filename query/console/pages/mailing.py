@@ -1,0 +1,188 @@
+"""One mailing: its figures, its opens and clicks over time, domains and links; and its recipients."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from query.console.figures import KINDS, RowsOf, figures_of, not_attempted
+from query.console.forms import form_of
+from query.console.mailings import campaign_url
+from query.console.page import page, render
+from query.console.pages.log import fields
+from query.console.timelines import timeline_of
+from query.console.visit import Visit
+from query.parameters import Parameter, choice
+from query.routes import messages
+from query.routes.campaigns import campaign_document, links_document, timeline_document
+from query.routes.messages import is_stream, messages_document, stream_messages
+from query.routes.rates import rates_document
+from schemas.times import parse_time
+
+PARAMETERS = {"bucket": Parameter(choice("hour", "day"))}
+
+Item = dict[str, Any]
+
+_FAILED = ("undelivered", "rejected", "failed")
+
+_MOST_DOMAINS = 15
+_MOST_CAUSES = 200
+_MOST_ERRORS = 100
+_MOST_LINKS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A domain of the recipients, and why messages to it came back: cause, count and URL."""
+
+    name: str | None
+    item: Item
+    rows_of: RowsOf
+    causes: Sequence[tuple[str, int, str]]
+
+
+async def get_mailing(visit: Visit) -> web.StreamResponse:
+    """GET /campaigns/{campaign}?bucket=: by hour, unless most opens came later than hours are shown."""
+    campaign = visit.request.match_info["campaign"]
+    given = visit.read(PARAMETERS)
+    bucket = given.pop("bucket", None)
+    context, principal = visit.context, visit.principal
+    within = {**given, "campaign": campaign}
+    rates = partial(rates_document, context, principal)
+    timeline_by = partial(_timeline, visit, given, campaign)
+    one, by_bucket, links, domains, causes, errors = await asyncio.gather(
+        campaign_document(context, principal, {**given, "compare": "previous"}, campaign),
+        timeline_by(bucket or "hour"),
+        links_document(context, principal, {**given, "limit": _MOST_LINKS}, campaign),
+        rates({**within, "group_by": ["domain"], "limit": _MOST_DOMAINS}),
+        rates({**within, "group_by": ["domain", "cause"], "sort": "-bounced", "limit": _MOST_CAUSES}),
+        rates({**within, "channel": "sms", "group_by": ["error_code"], "limit": _MOST_ERRORS}),
+    )
+    begin_ms = parse_time(one["first_at"])
+    timeline = timeline_of(by_bucket, begin_ms, bucket or "hour", visit.zone)
+    if bucket is None and timeline.is_mostly_later:
+        timeline = timeline_of(await timeline_by("day"), begin_ms, "day", visit.zone)
+    rows_of = partial(_rows, visit, campaign)
+    return render(
+        visit,
+        "mailing.html",
+        campaign=campaign,
+        one=one,
+        head=figures_of(
+            KINDS[one["channel"] or "email"], one, rows_of, is_tracked=one["tracking"]["opens"] != "no"
+        ),
+        unattempted=not_attempted(one, rows_of),
+        rows_of=rows_of,
+        figures_url=campaign_url(visit, campaign),
+        recipients_url=rows_of(None),
+        untracked_url=_rows(visit, campaign, None, tracking="none"),
+        funnel=_funnel(one, rows_of),
+        timeline=timeline,
+        links=links,
+        domains=_domains(visit, campaign, domains["items"], causes["items"]),
+        more_domains=domains["next"] is not None,
+        errors=_errors(visit, campaign, errors["items"]),
+        previous_url=_previous_url(visit, one),
+    )
+
+
+async def _timeline(visit: Visit, given: Mapping[str, Any], campaign: str, bucket: str) -> list[Item]:
+    asked = {**given, "bucket": bucket, "tz": visit.zone}
+    items: list[Item] = (await timeline_document(visit.context, visit.principal, asked, campaign))["items"]
+    return items
+
+
+async def get_recipients(visit: Visit) -> web.StreamResponse:
+    """GET /campaigns/{campaign}/recipients: the log of this mailing; the parameters are those of GET /v1/messages."""
+    campaign = visit.request.match_info["campaign"]
+    given = visit.read(messages.PARAMETERS, campaign=campaign)
+    context, principal = visit.context, visit.principal
+    if is_stream(given):
+        return await stream_messages(visit.request, context, principal, given)
+    of_tenant = {name: given[name] for name in ("tenant",) if name in given}
+    one, document = await asyncio.gather(
+        campaign_document(context, principal, of_tenant, campaign),
+        messages_document(context, principal, given),
+    )
+    return render(
+        visit,
+        "mailing_recipients.html",
+        campaign=campaign,
+        one=one,
+        form=form_of(
+            visit,
+            [each for each in fields(one["channel"] or "email", visit.vocabulary) if each.name != "campaign"],
+        ),
+        sort=given.get("sort", "-at"),
+        items=document["items"],
+        next=document["next"],
+        figures_url=campaign_url(visit, campaign),
+        recipients_url=campaign_url(visit, campaign, below="/recipients"),
+    )
+
+
+def _rows(visit: Visit, campaign: str, reached: str | None, **more: str) -> str:
+    return campaign_url(visit, campaign, None, "/recipients", reached=reached, **more)
+
+
+def _funnel(one: Mapping[str, Any], rows_of: RowsOf) -> list[tuple[str, int, str]]:
+    """What each step kept; opens and clicks only where they can have been seen."""
+    steps = [("Attempted", "sent"), ("Delivered", "delivered")]
+    if one["channel"] != "sms" and one["tracking"]["opens"] != "no":
+        steps.append(("Opened", "opened"))
+    if one["channel"] != "sms" and one["tracking"]["clicks"] != "no":
+        steps.append(("Clicked", "clicked"))
+    return [(label, one["counts"][count], rows_of(count)) for label, count in steps]
+
+
+def _domains(visit: Visit, campaign: str, domains: Sequence[Item], causes: Sequence[Item]) -> list[Domain]:
+    return [
+        Domain(
+            item["key"]["domain"],
+            item,
+            partial(_rows, visit, campaign, domain=item["key"]["domain"] or ""),
+            [
+                cause
+                for each in causes
+                if each["key"]["domain"] == item["key"]["domain"] and each["key"]["cause"]
+                for cause in _causes(visit, campaign, each)
+            ],
+        )
+        for item in domains
+    ]
+
+
+def _causes(visit: Visit, campaign: str, item: Item) -> list[tuple[str, int, str]]:
+    """What came back for good and what was given up, of one domain and cause."""
+    key = {name: value or "" for name, value in item["key"].items()}
+    told = key["cause"].replace("_", " ")
+    return [
+        (text, count, _rows(visit, campaign, name, **key))
+        for name, text in (("bounced", told), ("soft_bounced", f"{told}, gave up"))
+        if (count := item["counts"][name])
+    ]
+
+
+def _errors(visit: Visit, campaign: str, items: Sequence[Item]) -> list[tuple[str, str, int, str]]:
+    """Why text messages did not arrive: error, what became of them, count and URL, the most first."""
+    found = [
+        (code, name, count, _rows(visit, campaign, name, channel="sms", error_code=code))
+        for item in items
+        for name in _FAILED
+        if (code := item["key"]["error_code"]) and (count := item["counts"][name])
+    ]
+    return sorted(found, key=lambda each: -each[2])
+
+
+def _previous_url(visit: Visit, one: Mapping[str, Any]) -> str | None:
+    previous = one["previous"]
+    return campaign_url(visit, previous["campaign"]) if previous else None
+
+
+ROUTES = [
+    web.get("/campaigns/{campaign:.+}/recipients", page(get_recipients)),
+    web.get("/campaigns/{campaign:.+}", page(get_mailing)),
+]
