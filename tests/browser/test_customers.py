@@ -47,6 +47,7 @@ ROWS = [
     _row(60, SECOND, customer=None),
     _row(61, OTHER, document=DOCUMENT),
     _row(62, PRIMARY, document=DOCUMENT, customer="someone else"),
+    _row(-1, PRIMARY, subject="\u202e" + "x" * 1000, campaign="y" * 1000, category="z" * 1000),
 ]
 EVENTS = [
     {
@@ -108,7 +109,7 @@ async def test_a_customer_has_a_name_a_kind_and_addresses_with_the_primary_ones_
         row = addresses.filter(has=page.get_by_role("link", name=address, exact=True))
         await expect(row).to_contain_text(told)
         await expect(row).to_contain_text("Valid")
-    await expect(page.locator(".findings")).to_contain_text(f"went to {OTHER}, which is not on file")
+    await expect(page.locator(".findings").first).to_contain_text(f"went to {OTHER}, which is not on file")
     await staff.look("customer")
 
 
@@ -116,7 +117,8 @@ async def test_their_messages_over_all_addresses_come_page_by_page_and_are_filte
     page = staff.page
     messages = page.locator("table", has_text="Messages over all addresses").locator("tbody tr")
     await expect(messages).to_have_count(50)
-    await expect(messages.first).to_contain_text(MARKUP)
+    await expect(messages.first).to_contain_text("x" * 1000)
+    await expect(messages.nth(1)).to_contain_text(MARKUP)
     await page.get_by_role("link", name="Next page").click()
     await expect(messages).to_have_count(len(ROWS) - 50)
     await page.get_by_text("More filters").click()
@@ -126,6 +128,15 @@ async def test_their_messages_over_all_addresses_come_page_by_page_and_are_filte
     await expect(messages).to_contain_text(SECOND)
     await page.goto(f"/customers/{quote(CUSTOMER, safe='')}?q=nothing-has-this")
     await expect(page.get_by_text("No messages match")).to_be_visible()
+
+
+async def test_the_number_of_messages_to_an_address_that_is_not_on_file_leads_to_these(staff: Reader) -> None:
+    page = staff.page
+    link = page.get_by_role("row").filter(has_text="Not on file").get_by_role("link", name="1 message")
+    await link.click()
+    messages = page.locator("table", has_text="Messages over all addresses").locator("tbody tr")
+    await expect(messages).to_have_count(1)
+    await expect(messages).to_contain_text(OTHER)
 
 
 async def test_an_address_of_theirs_leads_back_to_them(staff: Reader) -> None:

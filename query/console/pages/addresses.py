@@ -109,7 +109,7 @@ async def _may_send(visit: Visit, tenant: str, place: Place) -> dict[str, dict[s
         return {}
     found = {}
     for category in CATEGORIES:
-        question = Question(channel=channel, category=category, addresses=[address])  # type: ignore[arg-type]
+        question = Question.model_validate({"channel": channel, "category": category, "addresses": [address]})
         try:
             answer = await sendability_document(visit.request.app[SENDING], tenant, rules, question)
         except ProblemError as problem:

@@ -8,6 +8,8 @@ from query.console.forms import form_of
 from query.console.page import page, render
 from query.console.pages.log import fields
 from query.console.visit import Visit
+from query.diagnosis import USED_DAYS
+from query.evidence import now_ms
 from query.routes.customers import (
     MESSAGES_PARAMETERS,
     customer_diagnosis_document,
@@ -16,9 +18,11 @@ from query.routes.customers import (
     stream_customer_messages,
 )
 from query.routes.messages import is_stream
+from schemas.times import format_time
 
-_FILTERS = ("q", "from", "to", "status", "recipient", "subject", "campaign", "category", "document", "method")
+_FILTERS = "q from to status recipient subject campaign category document method reached".split()
 """Those of the email log that make sense of both channels."""
+_DAY_MS = 86_400_000
 
 
 async def get_customer(visit: Visit) -> web.StreamResponse:
@@ -40,6 +44,7 @@ async def get_customer(visit: Visit) -> web.StreamResponse:
         customer=document,
         tenant=document.get("tenant"),
         diagnosis=diagnosis,
+        used_from=format_time(now_ms() - USED_DAYS * _DAY_MS),
         form=form_of(visit, shown),
         sort=given.get("sort", "-at"),
         items=messages["items"],
