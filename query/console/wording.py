@@ -137,3 +137,11 @@ def answered(reason: str) -> str:
     """Why “May we send?” is answered as it is."""
     told = STANDING_REASONS.get(reason)
     return told.label.lower() if told else _ANSWERS[reason]
+
+
+_DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+
+def undirected(text: str) -> str:
+    """Without the marks that turn the direction of all that follows, so that a sentence that quotes somebody stays readable."""
+    return text.translate(_DIRECTIONS)

@@ -27,6 +27,10 @@ def test_every_reason_category_source_method_and_decision_is_told_in_words() -> 
     assert all(wording.answered(reason) for reasons in REASONS.values() for reason in reasons if reason)
 
 
+def test_a_quoted_text_does_not_turn_the_sentence_around_it() -> None:
+    assert wording.undirected("“\u202eevil\u2066” of today \u05d0") == "“evil” of today \u05d0"
+
+
 def _filled(**fields: str) -> dict[str, str]:
     return dict.fromkeys(FIELDS, "") | {"category": "marketing", "actor": "Kim"} | fields
 
