@@ -8,15 +8,45 @@ from aiohttp_session import session_middleware
 
 from query.console import charts, moments, wording
 from query.console.ingest import ingest_client
-from query.console.navigation import Entry
+from query.console.navigation import Entry, current
 from query.console.page import errors_as_pages
-from query.console.pages import log, mailing, mailings, overview, preferences, resetting, signing, statuses
+from query.console.pages import (
+    addresses,
+    consenting,
+    consents,
+    customers,
+    documents,
+    finding,
+    log,
+    mailing,
+    mailings,
+    overview,
+    preferences,
+    resetting,
+    signing,
+    statuses,
+)
 from query.console.security import CSRF_FIELD, cookies_to_https, secure
 from query.console.session import storage_of
 from query.console.statics import Statics
 from query.console.visit import segment
 
-PAGES = (signing, overview, mailings, mailing, log, resetting, statuses, preferences)
+PAGES = (
+    signing,
+    overview,
+    mailings,
+    mailing,
+    log,
+    addresses,
+    resetting,
+    consents,
+    consenting,
+    customers,
+    documents,
+    finding,
+    statuses,
+    preferences,
+)
 """Modules of pages: each has ROUTES, and ENTRIES where it is in the navigation, which are shown in this order."""
 
 
@@ -38,9 +68,11 @@ def add_console(app: web.Application) -> None:
     environment.globals |= {
         "static": statics.url,
         "sections": _sections(),
+        "current_entry": current,
         "CSRF_FIELD": CSRF_FIELD,
         "charts": charts,
         "moments": moments,
+        "wording": wording,
     }
     environment.filters |= {
         "segment": segment,

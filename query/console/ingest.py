@@ -9,7 +9,7 @@ from aiohttp import web
 from yarl import URL
 
 from query.console.visit import Visit
-from schemas.problems import BAD_REQUEST, PROBLEMS, UNAVAILABLE, ProblemError
+from schemas.problems import BAD_REQUEST, INVALID_FIELDS, PROBLEMS, UNAVAILABLE, ProblemError
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
 _BY_CODE = {problem.code: problem for problem in PROBLEMS}
@@ -48,3 +48,13 @@ async def send_to_ingest(visit: Visit, method: str, path: str, document: dict[st
         ) from None
     extra = {name: told[name] for name in ("errors", "parameter") if name in told}
     raise ProblemError(_BY_CODE.get(told.get("code"), BAD_REQUEST), told.get("detail", ""), **extra)
+
+
+def faults_of(problem: ProblemError) -> dict[str, str]:
+    """What was expected of each field that ingest did not take, by its name. Raises the problem where it is another one."""
+    if problem.problem is not INVALID_FIELDS:
+        raise problem
+    return {
+        fault["field"]: fault["expected"][:1].upper() + fault["expected"][1:]
+        for fault in problem.extra.get("errors", ())
+    }

@@ -131,8 +131,8 @@ def _tidied(query: MultiMapping[str], zone: str) -> MultiDict[str]:
     for name, value in query.items():
         if name in (FIND, "cursor") or not value.strip():
             continue
-        if name in ("from", "to", "updated_from"):
-            value = from_field(value, zone, ends=name == "to")
+        if name in ("from", "to", "updated_from", "as_of"):
+            value = from_field(value, zone, ends=name in ("to", "as_of"))
         tidy.add(name, value)
     return tidy
 

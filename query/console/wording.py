@@ -1,5 +1,9 @@
-"""How statuses and figures look to people: a tone and a sign for each status, numbers and rates as text."""
+"""How things look to people: a tone and a sign for each status, standings and consents in words, numbers and rates as text."""
 
+from typing import NamedTuple
+
+from schemas.consent import EVERY_CATEGORY, MARKETING, NOTIFICATION, TRANSACTIONAL
+from schemas.standing import Reason
 from schemas.status import WORDINGS, Status
 
 TONES: dict[Status, tuple[str, str]] = {
@@ -50,3 +54,94 @@ def percent(rate: float) -> str:
     if rate > 0 and text == "0.00":
         return "<\N{NARROW NO-BREAK SPACE}0.01\N{NO-BREAK SPACE}%"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}\N{NO-BREAK SPACE}%"
+
+
+class Told(NamedTuple):
+    """A word of the API as people read it: a name for it, and what it means."""
+
+    label: str
+    meaning: str
+
+
+STANDING_REASONS: dict[str, Told] = {
+    Reason.HARD_BOUNCE: Told(
+        "Hard bounce", "A message came back for good: the mailbox, or its domain, takes no mail."
+    ),
+    Reason.INVALID_NUMBER: Told("Invalid number", "The provider says that there is no such number in use."),
+    Reason.LANDLINE: Told("Landline", "The number is one of a landline, which takes no text messages."),
+    Reason.UNREACHABLE_CARRIER: Told(
+        "Unreachable carrier", "The number is a landline’s, or its carrier cannot be reached."
+    ),
+    Reason.PROVIDER_SUPPRESSED: Told(
+        "On the provider’s list",
+        "The provider has the address on its own suppression list and attempts nothing.",
+    ),
+    Reason.REPEATED_SOFT_BOUNCES: Told(
+        "Repeated soft bounces", "The last messages in a row were all given up after soft bounces."
+    ),
+    Reason.COMPLAINT: Told(
+        "Complaint", "The recipient reported a message as spam. Transactional messages still go out."
+    ),
+}
+"""Why an address is not to be written to."""
+
+CATEGORIES: dict[str, Told] = {
+    MARKETING: Told("Marketing", "Newsletters and other mailings: only to whoever opted in."),
+    NOTIFICATION: Told("Notifications", "News of what somebody takes part in."),
+    TRANSACTIONAL: Told(
+        "Transactional", "Receipts, statements, confirmations: always sent, whatever was consented to."
+    ),
+    EVERY_CATEGORY: Told("Everything", "Everything that this sender sends, as STOP says it."),
+}
+"""What messages are sent for."""
+
+CONSENT_SOURCES = {
+    "customer": "the customer",
+    "staff": "staff, for the customer",
+    "import": "an import",
+    "ses": "Amazon SES",
+    "twilio": "Twilio",
+}
+"""From where a consent is known."""
+
+EVIDENCE_METHODS = {
+    "portal": "in the portal",
+    "link": "by a link",
+    "verbal": "verbally",
+    "written": "in writing",
+}
+"""How somebody consented."""
+
+DECISIONS: dict[str, tuple[str, str]] = {
+    "allow": ("good", "Yes"),
+    "skip": ("quiet", "No"),
+    "invalid": ("warn", "No"),
+    "hold": ("quiet", "Later"),
+    "block": ("bad", "No"),
+}
+"""Tone and word of the answers to “May we send?”."""
+
+_ANSWERS = {
+    "opted_out": "opted out",
+    "opted_out_of_sender": "opted out of what one sender sends",
+    "no_opt_in": "no opt-in",
+    "not_an_address": "this is no address",
+    "tenant_limit": "the hour’s limit is used up",
+    "domain_limit": "the domain’s limit for the hour is used up",
+    "tenant_blocked": "nothing may be sent: too many bounces or complaints",
+    "sender_blocked": "the sender may not send: too many bounces or complaints",
+}
+
+
+def answered(reason: str) -> str:
+    """Why “May we send?” is answered as it is."""
+    told = STANDING_REASONS.get(reason)
+    return told.label.lower() if told else _ANSWERS[reason]
+
+
+_DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+
+def undirected(text: str) -> str:
+    """Without the marks that turn the direction of all that follows, so that a sentence that quotes somebody stays readable."""
+    return text.translate(_DIRECTIONS)

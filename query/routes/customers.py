@@ -1,21 +1,23 @@
 """GET /v1/customers/{customer}: a customer with addresses and standing, all messages, and why they do not receive."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
 from query.auth import scope_of
-from query.context import asked
+from query.context import Context, asked
 from query.diagnosis import CustomerEvidence, of_customer
 from query.evidence import NEWEST, Known, about_addresses, evidence_of, the_customer
 from query.filters import add_shared
 from query.parameters import Parameter
 from query.routes.addresses import consent_document, standing_document
-from query.routes.messages import PARAMETERS, answer_log
+from query.routes.messages import PARAMETERS, is_stream, log_document, stream_log
 from query.sql.addresses import Place
 from query.sql.customers import sent_to
-from query.sql.where import Scope
+from query.sql.where import Scope, Where
 from runtime.http import json_response
+from schemas.tenants import Principal
 
 MESSAGES_PARAMETERS: dict[str, Parameter] = {
     name: parameter for name, parameter in PARAMETERS.items() if name != "customer"
@@ -27,7 +29,14 @@ _ADDRESSES = 20
 async def get_customer(request: web.Request) -> web.Response:
     """The customer, with the addresses on file and those that messages went to besides."""
     context, principal, given = asked(request, {})
-    tenant, customer = await the_customer(context, scope_of(principal, given), request.match_info["customer"])
+    return json_response(await customer_document(context, principal, given, request.match_info["customer"]))
+
+
+async def customer_document(
+    context: Context, principal: Principal, given: Mapping[str, Any], customer_id: str
+) -> dict[str, Any]:
+    """A customer with addresses, each with standing and consent. Raises ProblemError."""
+    tenant, customer = await the_customer(context, scope_of(principal, given), customer_id)
     looked_into = await about_addresses(context, tenant, _places(customer), newest=0)
     known = {(one.channel, one.address): one for one in looked_into}
     registered = customer.registered or {}
@@ -54,7 +63,7 @@ async def get_customer(request: web.Request) -> web.Response:
             if not customer.is_on_file(use.channel, use.address)
         ],
     }
-    return json_response(({"tenant": tenant} if principal.tenant is None else {}) | document)
+    return ({"tenant": tenant} if principal.tenant is None else {}) | document
 
 
 def _state(known: Known) -> dict[str, Any]:
@@ -69,21 +78,56 @@ def _state(known: Known) -> dict[str, Any]:
 async def get_customer_messages(request: web.Request) -> web.StreamResponse:
     """The log over all addresses of the customer, and of all messages that name them."""
     context, principal, given = asked(request, MESSAGES_PARAMETERS)
-    tenant, customer = await the_customer(context, scope_of(principal, given), request.match_info["customer"])
+    customer_id = request.match_info["customer"]
+    if is_stream(given):
+        return await stream_customer_messages(request, context, principal, given, customer_id)
+    return json_response(await customer_messages_document(context, principal, given, customer_id))
+
+
+async def customer_messages_document(
+    context: Context, principal: Principal, given: Mapping[str, Any], customer_id: str
+) -> dict[str, Any]:
+    """A page of a customer's messages. Raises ProblemError."""
+    where = await _messages_of(context, principal, given, customer_id)
+    return await log_document(context, principal, given, where, f"messages of customer {customer_id}")
+
+
+async def stream_customer_messages(
+    request: web.Request,
+    context: Context,
+    principal: Principal,
+    given: Mapping[str, Any],
+    customer_id: str,
+) -> web.StreamResponse:
+    """All of a customer's messages in the format asked for. Raises ProblemError."""
+    where = await _messages_of(context, principal, given, customer_id)
+    return await stream_log(request, context, principal, given, where)
+
+
+async def _messages_of(
+    context: Context, principal: Principal, given: Mapping[str, Any], customer_id: str
+) -> Where:
+    tenant, customer = await the_customer(context, scope_of(principal, given), customer_id)
     where = sent_to(Scope(tenant), customer.customer, [each["address"] for each in customer.addresses])
     add_shared(where, given)
-    return await answer_log(
-        request, context, principal, given, where, f"messages of customer {customer.customer}"
-    )
+    return where
 
 
 async def get_customer_diagnosis(request: web.Request) -> web.Response:
     """Why does this customer not receive?"""
     context, principal, given = asked(request, {})
-    tenant, customer = await the_customer(context, scope_of(principal, given), request.match_info["customer"])
+    customer_id = request.match_info["customer"]
+    return json_response(await customer_diagnosis_document(context, principal, given, customer_id))
+
+
+async def customer_diagnosis_document(
+    context: Context, principal: Principal, given: Mapping[str, Any], customer_id: str
+) -> dict[str, Any]:
+    """The diagnosis of a customer. Raises ProblemError."""
+    tenant, customer = await the_customer(context, scope_of(principal, given), customer_id)
     known = await about_addresses(context, tenant, _places(customer)[:_ADDRESSES], NEWEST)
     evidence = await evidence_of(context, known, customer)
-    return json_response(of_customer(customer, evidence).document())
+    return of_customer(customer, evidence).document()
 
 
 def _places(customer: CustomerEvidence) -> list[Place]:

@@ -9,6 +9,7 @@ from aiohttp import web
 from query.auth import scope_of
 from query.context import Context, asked
 from query.evidence import only_tenant
+from query.machine_verdicts import with_verdicts
 from query.routes.messages import as_item
 from query.sql.documents import events_sql, messages_sql, of_document, of_messages
 from query.sql.messages import bind_labels, item_columns
@@ -35,6 +36,7 @@ async def document_trail(
     columns = item_columns(bind_labels(where, context.tenants), with_tenant=principal.tenant is None)
     rows = await context.rows(messages_sql(where, columns, MOST_MESSAGES + 1), where.parameters)
     tenant = only_tenant({"tenant": row.pop("of_tenant")} for row in rows)
+    verdicts = [{"unmasked": row.pop("unmasked")} for row in rows]
     if tenant is None:
         raise ProblemError(NOT_FOUND, "no document of this name")
     told = rows[:MOST_MESSAGES]
@@ -46,7 +48,7 @@ async def document_trail(
         "unattributed": {
             name: sum(row[name] for row in told if not row["recipient"]) for name in ("opens", "clicks")
         },
-        "events": [_event(row) for row in events[:MOST_EVENTS]],
+        "events": [_event(row) for row in with_verdicts(events[:MOST_EVENTS], verdicts)],
         "cut": len(rows) > MOST_MESSAGES or len(events) > MOST_EVENTS,
     }
 

@@ -9,7 +9,7 @@ from query.context import asked
 from query.issue_report import PARAMETERS, name_of, of_an_address, of_message
 from query.issue_report_text import file_name, issue_text
 from query.parameters import Parameter, text
-from query.routes.addresses import ONE_PARAMETERS, asked_address
+from query.routes.addresses import ONE_PARAMETERS, place_of
 from runtime.http import json_response
 
 MESSAGE_PARAMETERS: dict[str, Parameter] = {"recipient": Parameter(text), **PARAMETERS}
@@ -26,8 +26,8 @@ async def get_message_issue_report(request: web.Request) -> web.Response:
 async def get_address_issue_report(request: web.Request) -> web.Response:
     """The report on an address."""
     context, principal, given = asked(request, ADDRESS_PARAMETERS)
-    place = asked_address(request, given)
-    document = await of_an_address(context, principal, given, place, request.match_info["address"])
+    address = request.match_info["address"]
+    document = await of_an_address(context, principal, given, place_of(given, address), address)
     return _answer(given, document)
 
 

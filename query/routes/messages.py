@@ -76,20 +76,6 @@ def is_stream(given: Mapping[str, Any]) -> bool:
     return bool(given.get("format", "json") != "json")
 
 
-async def answer_log(
-    request: web.Request,
-    context: Context,
-    principal: Principal,
-    given: Mapping[str, Any],
-    where: Where,
-    name: str,
-) -> web.StreamResponse:
-    """The log rows of `where`, as the log's parameters ask for them; `name` tells whose cursors these are."""
-    if is_stream(given):
-        return await stream_log(request, context, principal, given, where)
-    return json_response(await log_document(context, principal, given, where, name))
-
-
 async def stream_log(
     request: web.Request, context: Context, principal: Principal, given: Mapping[str, Any], where: Where
 ) -> web.StreamResponse:

@@ -14,11 +14,12 @@ from query.bodies import read_body
 from query.context import asked
 from query.limits import PerMessage, Window
 from query.sendability import Answer, decide
-from query.sending import SENDING
+from query.sending import SENDING, Sending
 from runtime import metrics
 from runtime.http import json_response
 from schemas.addresses import listed_address, normalise
 from schemas.registration_fields import Name
+from schemas.tenants import Tenant
 from schemas.times import format_optional
 
 MAX_ADDRESSES = 10_000
@@ -42,7 +43,16 @@ async def post_sendability(request: web.Request) -> web.Response:
     context, principal, given = asked(request, {})
     name, tenant = tenant_of(context.tenants, principal, given)
     question = await read_body(request, Question)
-    sending = request.app[SENDING]
+    document = await sendability_document(request.app[SENDING], name, tenant, question)
+    for decision, count in Counter(item["decision"] for item in document["items"]).items():
+        metrics.DECISIONS.labels(decision).inc(count)
+    return json_response(document)
+
+
+async def sendability_document(
+    sending: Sending, name: str, tenant: Tenant, question: Question
+) -> dict[str, Any]:
+    """A decision for each address of the question of that tenant. Raises ProblemError where too little is known to decide."""
     sending.check()
     now = time.time_ns() // 1_000_000
     channel = question.channel
@@ -57,10 +67,8 @@ async def post_sendability(request: web.Request) -> web.Response:
         some = question.addresses[start : start + _AT_ONCE]
         items += map(_item, some, islice(answers, len(some)))
         await asyncio.sleep(0)
-    for decision, count in Counter(item["decision"] for item in items).items():
-        metrics.DECISIONS.labels(decision).inc(count)
     window = sending.window_of_tenant(name, tenant, now)
-    return json_response({"items": items, "limits": _limits(sending.limits.message, channel, window)})
+    return {"items": items, "limits": _limits(sending.limits.message, channel, window)}
 
 
 def _item(address: str, answer: Answer) -> dict[str, Any]:

@@ -18,10 +18,11 @@ def of_document(scope: Scope, document: str) -> Where:
 
 
 def messages_sql(where: Where, columns: str, limit: int) -> str:
-    """These rows in time order as items of the log, each with its tenant as of_tenant."""
+    """These rows in time order as items of the log, each with its tenant as of_tenant, and with what its message's facts
+    unmasked."""
     return (
-        f"SELECT {columns}, m.tenant AS of_tenant FROM message_status AS m FINAL WHERE {where.sql} "
-        f"ORDER BY m.filed_at, m.message_id, m.recipient, m.tenant LIMIT {limit}"
+        f"SELECT {columns}, m.tenant AS of_tenant, m.unmasked AS unmasked FROM message_status AS m FINAL "
+        f"WHERE {where.sql} ORDER BY m.filed_at, m.message_id, m.recipient, m.tenant LIMIT {limit}"
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from query.routes import documents
+from schemas.machine_reasons import SHORT_IDENTITY
 from tests.integration.log_model import Row, make_rows
 from tests.integration.query_stage import OPERATOR, QueryServer, key_of, write_tenants
 
@@ -50,6 +51,8 @@ ROWS = [
     _row(3, "INV-7", None, opens=5, clicks=1),
     _row(4, "INV-8", "ann@example.org"),
     *(_row(5 + n, name, "ann@example.org") for n, name in enumerate(NAMES[1:])),
+    _row(8, "scanned", "ann@example.org", unmasked={"at_delivery": ["a" * SHORT_IDENTITY]}),
+    _row(8, "scanned", None, unmasked={"many_links": ["b" * SHORT_IDENTITY]}),
     _row(1, "theirs", "ann@example.org", "other"),
     _row(9, "both", "ann@example.org"),
     _row(9, "both", "ann@example.org", "other"),
@@ -64,6 +67,9 @@ EVENTS = [
     _event(4, 2, "delivered", "2026-11-20T10:02:03.000Z"),
     _event(5, 4, "delivered", "2026-11-20T10:04:03.000Z"),
     _event(6, 1, "delivered", "2026-11-20T10:01:03.000Z", tenant="other"),
+    _event(7, 8, "opened", "2026-11-20T10:08:01.000Z", event_id="a" * 32),
+    _event(8, 8, "clicked", "2026-11-20T10:08:02.000Z", event_id="b" * 32, recipient=None),
+    _event(9, 8, "opened", "2026-11-20T11:08:00.000Z", event_id="c" * 32, machine=False),
 ]
 
 
@@ -99,6 +105,17 @@ async def test_a_documents_messages_and_their_events_come_in_time_order(server: 
     ]
     last = document["events"][-1]
     assert (last["machine"], last["machine_reason"], last["detail"]) == (True, "scanner", {"smtp": "250 ok"})
+
+
+async def test_events_have_the_verdict_that_only_the_messages_other_facts_give(server: QueryServer) -> None:
+    document = await server.page(_path("scanned"))
+    assert [(event["machine"], event["machine_reason"]) for event in document["events"]] == [
+        (True, "at_delivery"),
+        (True, "many_links"),
+        (False, None),
+    ]
+    trail = await server.page("/v1/messages/d%2F8")
+    assert [event["machine_reason"] for event in trail["events"]] == ["at_delivery", "many_links", None]
 
 
 async def test_its_messages_are_the_items_of_the_log(server: QueryServer) -> None:

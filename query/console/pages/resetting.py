@@ -1,18 +1,21 @@
 """Resetting a blocked address: who and why are asked, and kept with it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 from multidict import MultiMapping
 
 from query.auth import scope_of
-from query.console.ingest import send_to_ingest
+from query.console.arriving import has_changed, outcome
+from query.console.ingest import faults_of, send_to_ingest
 from query.console.page import change, page, redirect, render
 from query.console.security import local_path
 from query.console.visit import Visit, segment
 from query.parameters import Parameter, choice, refused, stripped, text
 from query.sql.addresses import about, standings_sql
-from schemas.problems import INVALID_FIELDS, NOT_FOUND, ProblemError
+from schemas.problems import NOT_FOUND, ProblemError
+from schemas.standing import Standing
 from schemas.status import CHANNELS
 
 PARAMETERS = {
@@ -20,30 +23,45 @@ PARAMETERS = {
     "address": Parameter(stripped),
     "back": Parameter(text),
 }
+_TOLD = 200
+"""Characters of a reason that are told again: it travels in a cookie."""
 
 
 async def get_reset(visit: Visit) -> web.StreamResponse:
     """GET /reset?channel=&address=&back=: the form."""
-    return _form(visit, await _standing(visit), {"actor": "", "reason": ""}, "")
+    return _form(visit, await _standing(visit), {"actor": "", "reason": ""}, {})
 
 
 async def post_reset(visit: Visit, form: MultiMapping[str]) -> web.StreamResponse:
-    """Sends the reset to ingest and goes back; what ingest does not take is told above the form, which stays filled."""
-    standing = await _standing(visit)
+    """Sends the reset to ingest, waits until it shows, and goes back with what was recorded. What ingest does not take is told
+    at its field of the form, which stays filled."""
+    before = await _standing(visit)
     given = {name: form.get(name, "").strip() for name in ("actor", "reason")}
+    address = before["address"]
     try:
         await send_to_ingest(
             visit,
             "POST",
-            f"/v1/addresses/{segment(standing['address'])}/reset",
-            {"channel": standing["channel"], **given},
+            f"/v1/addresses/{segment(address)}/reset",
+            {"channel": before["channel"], **given},
         )
     except ProblemError as problem:
-        if problem.problem is not INVALID_FIELDS:
-            raise
-        return _form(visit, standing, given, "Both are needed: who resets the address, and why.")
-    visit.session.say(f"{standing['address']} is reset. It takes a few seconds until that shows everywhere.")
+        return _form(visit, before, given, faults_of(problem))
+
+    async def reset() -> object:
+        return (await _standing(visit))["reset"]
+
+    arrived = await has_changed(reset, before["reset"])
+    visit.session.say(outcome(_recorded(before, given), arrived))
     return redirect(local_path(visit.request.query.get("back")))
+
+
+def _recorded(before: Mapping[str, Any], given: Mapping[str, str]) -> str:
+    reason = given["reason"] if len(given["reason"]) <= _TOLD else f"{given['reason'][:_TOLD]}…"
+    by = f"Recorded with it: {given['actor'][:_TOLD]}, “{reason}”."
+    if before["standing"] == Standing.INVALID:
+        return f"{before['address']} is reset and may be written to again. {by}"
+    return f"{before['address']} was not blocked; that its reset was asked for is kept. {by}"
 
 
 async def _standing(visit: Visit) -> dict[str, Any]:
@@ -61,16 +79,17 @@ async def _standing(visit: Visit) -> dict[str, Any]:
     return rows[0]
 
 
-def _form(visit: Visit, standing: dict[str, Any], given: dict[str, str], fault: str) -> web.Response:
-    back = local_path(visit.request.query.get("back"))
+def _form(
+    visit: Visit, standing: dict[str, Any], given: dict[str, str], faults: Mapping[str, str]
+) -> web.Response:
     return render(
         visit,
         "reset.html",
-        status=422 if fault else 200,
+        status=422 if faults else 200,
         standing=standing,
         given=given,
-        fault=fault,
-        back=back,
+        faults=faults,
+        back=local_path(visit.request.query.get("back")),
     )
 
 

@@ -33,7 +33,7 @@ for (const picker of pickers) {
 
 // "/" leads to the search, as in other logs.
 document.addEventListener("keydown", (event) => {
-  const search = document.querySelector("input[type=search]");
+  const search = document.querySelector("main input[type=search]") ?? document.querySelector("input[type=search]");
   if (event.key !== "/" || !search || event.target.closest("input, select, textarea")) return;
   event.preventDefault();
   search.focus();

@@ -1,0 +1,95 @@
+"""The console's pages about people: every word of the API has one for people, and what a form sends."""
+
+import pytest
+
+from query.console import wording
+from query.console.arriving import has_changed, outcome
+from query.console.ingest import faults_of
+from query.console.navigation import Entry, current
+from query.console.pages.consenting import FIELDS, consent_of
+from query.sendability import REASONS, Decision
+from runtime.clickhouse import ClickHouseAway
+from schemas.consent import CATEGORIES, EVERY_CATEGORY, EVIDENCE_METHODS, SOURCES
+from schemas.problems import FORBIDDEN, INVALID_FIELDS, ProblemError
+from schemas.registrations import Consent, read_registration
+from schemas.standing import Reason
+
+NOW = 1_795_000_000_000
+PLACE = ("email", "ann@example.org")
+
+
+def test_every_reason_category_source_method_and_decision_is_told_in_words() -> None:
+    assert set(wording.STANDING_REASONS) == set(Reason)
+    assert set(wording.CATEGORIES) == {*CATEGORIES, EVERY_CATEGORY}
+    assert set(wording.CONSENT_SOURCES) == set(SOURCES)
+    assert set(wording.EVIDENCE_METHODS) == set(EVIDENCE_METHODS)
+    assert set(wording.DECISIONS) == set(Decision)
+    assert all(wording.answered(reason) for reasons in REASONS.values() for reason in reasons if reason)
+
+
+def test_a_quoted_text_does_not_turn_the_sentence_around_it() -> None:
+    assert wording.undirected("“\u202eevil\u2066” of today \u05d0") == "“evil” of today \u05d0"
+
+
+def _filled(**fields: str) -> dict[str, str]:
+    return dict.fromkeys(FIELDS, "") | {"category": "marketing", "actor": "Kim"} | fields
+
+
+@pytest.mark.parametrize(
+    ("consent", "fields", "faulty"),
+    [
+        ("out", {}, []),
+        ("out", {"actor": ""}, ["actor"]),
+        ("in", {}, ["evidence"]),
+        ("in", {"method": "verbal"}, ["evidence.reference"]),
+        ("in", {"method": "verbal", "reference": "call 17", "wording": "yes", "reason": "asked"}, []),
+        ("out", {"sender": "+15005550006"}, ["sender"]),
+    ],
+)
+def test_a_form_is_sent_as_staffs_consent_and_leaves_out_what_was_left_empty(
+    consent: str, fields: dict[str, str], faulty: list[str]
+) -> None:
+    document = consent_of(PLACE, consent, _filled(**fields))
+    assert "" not in [value for name, value in document.items() if name != "actor"]
+    read = read_registration(Consent, 0, document, NOW)
+    assert [fault.field for fault in read] == faulty if isinstance(read, list) else not faulty
+    assert (document["source"], document["consent"]) == ("staff", consent)
+
+
+def test_faults_are_told_by_field_and_any_other_problem_is_raised() -> None:
+    problem = ProblemError(
+        INVALID_FIELDS, errors=[{"index": 0, "field": "reason", "expected": "expected text"}]
+    )
+    assert faults_of(problem) == {"reason": "Expected text"}
+    with pytest.raises(ProblemError, match="forbidden"):
+        faults_of(ProblemError(FORBIDDEN))
+
+
+def test_a_page_belongs_to_the_nearest_entry_above_it() -> None:
+    log, changes, home = (
+        Entry("a", "Log", "/log"),
+        Entry("b", "Changes", "/log/changes"),
+        Entry("a", "Home", "/"),
+    )
+    sections = {"a": [home, log], "b": [changes]}
+    paths = {"/log": log, "/log/x": log, "/log/changes": changes, "/log/changes/1": changes, "/": home}
+    assert {path: current(sections, path) for path in paths} == paths
+    assert current(sections, "/logs") is None
+
+
+async def test_a_change_is_waited_for_until_it_shows() -> None:
+    seen = iter(["old", "old", "new"])
+
+    async def look() -> object:
+        return next(seen)
+
+    assert await has_changed(look, "old")
+
+
+async def test_a_store_that_is_away_does_not_undo_what_was_recorded() -> None:
+    async def away() -> object:
+        raise ClickHouseAway("gone")
+
+    assert not await has_changed(away, "old")
+    assert "not reached the store yet" in outcome("Done.", arrived=False)
+    assert outcome("Done.", arrived=True) == "Done."
