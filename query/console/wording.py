@@ -1,5 +1,9 @@
 """How statuses and figures look to people: a tone and a sign for each status, numbers and rates as text."""
 
+import re
+
+from markupsafe import Markup, escape
+
 from schemas.status import WORDINGS, Status
 
 TONES: dict[Status, tuple[str, str]] = {
@@ -50,3 +54,20 @@ def percent(rate: float) -> str:
     if rate > 0 and text == "0.00":
         return "<\N{NARROW NO-BREAK SPACE}0.01\N{NO-BREAK SPACE}%"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}\N{NO-BREAK SPACE}%"
+
+
+_MARKS = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*")
+
+
+def prose(text: str) -> Markup:
+    """A description of schemas/openapi.yaml as paragraphs, with the two marks that it uses: `code` and **bold**."""
+    paragraphs = [paragraph for paragraph in text.split("\n\n") if paragraph.strip()]
+    return Markup("").join(Markup("<p>{}</p>").format(_marked(paragraph.strip())) for paragraph in paragraphs)
+
+
+def _marked(text: str) -> Markup:
+    def mark(found: re.Match[str]) -> str:
+        code, bold = found.groups()
+        return f"<code>{code}</code>" if code is not None else f"<strong>{bold}</strong>"
+
+    return Markup(_MARKS.sub(mark, str(escape(text))))  # noqa: S704 - it is escaped
