@@ -13,6 +13,8 @@ INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 FLOOR = TOP + INNER_HEIGHT
 
 _MOST_LABELS = 8
+_LEAST = 1e-12
+"""What is smaller is nothing: no count and no rate is."""
 
 Values = Sequence[float | None]
 
@@ -65,12 +67,22 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A line across the chart, at a value to compare with."""
+
+    y: float
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Bars:
     """Upright bars, those of one place on top of each other."""
 
     bars: Sequence[Bar]
     ticks: Sequence[Tick]
     labels: Sequence[Label]
+    marks: Sequence[Mark] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,7 @@ class Step:
 
 def ceiling(highest: float) -> float:
     """A round number at or above: 1, 2, 2.5 or 5 times a power of ten; 1 where there is nothing."""
-    if highest <= 0:
+    if highest < _LEAST:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= highest * (1 - 1e-9))
@@ -113,11 +125,17 @@ def curves(
 
 
 def bars(
-    series: Sequence[Values], labels: Sequence[str], *, top: float | None = None, whole: bool = False
+    series: Sequence[Values],
+    labels: Sequence[str],
+    *,
+    top: float | None = None,
+    whole: bool = False,
+    marks: Sequence[tuple[str, float]] = (),
 ) -> Bars:
-    """Bars of several series, stacked in their order, one place for each label; `top` and `whole` as for curves."""
+    """Bars of several series, stacked in their order, one place for each label; `top` and `whole` as for curves. Lines are
+    drawn across at the values of `marks`, under their names."""
     sums = [sum(values[index] or 0 for values in series) for index in range(len(labels))]
-    top = top or ceiling(max(sums, default=0))
+    top = top or ceiling(max([*sums, *(value for _, value in marks)], default=0))
     place = INNER_WIDTH / max(1, len(labels))
     width = min(48.0, place * 0.72)
     found = []
@@ -134,7 +152,8 @@ def bars(
             )
             base += value
     xs = [LEFT + place * (index + 0.5) for index in range(len(labels))]
-    return Bars(found, _ticks(top, whole), _labels(labels, xs))
+    drawn = [Mark(_y(value, top), name, value) for name, value in marks]
+    return Bars(found, _ticks(top, whole), _labels(labels, xs), drawn)
 
 
 def funnel(steps: Sequence[tuple[str, int]]) -> list[Step]:
