@@ -10,13 +10,23 @@ from query.console import charts, moments, wording
 from query.console.ingest import ingest_client
 from query.console.navigation import Entry
 from query.console.page import errors_as_pages
-from query.console.pages import api, log, preferences, reports, resetting, signing, statuses
+from query.console.pages import (
+    api,
+    dead_letters,
+    issue_reports,
+    log,
+    preferences,
+    reports,
+    resetting,
+    signing,
+    statuses,
+)
 from query.console.security import CSRF_FIELD, cookies_to_https, secure
 from query.console.session import storage_of
 from query.console.statics import Statics
 from query.console.visit import segment
 
-PAGES = (signing, log, reports, resetting, statuses, preferences, api)
+PAGES = (signing, issue_reports, log, reports, dead_letters, resetting, statuses, preferences, api)
 """Modules of pages: each has ROUTES, and ENTRIES where it is in the navigation, which are shown in this order."""
 
 

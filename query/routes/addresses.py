@@ -50,7 +50,7 @@ async def get_addresses(request: web.Request) -> web.StreamResponse:
 async def get_address(request: web.Request) -> web.Response:
     """One address: its standing, its consents and its last messages."""
     context, principal, given = asked(request, ONE_PARAMETERS)
-    place = asked_address(request, given)
+    place = place_of(given, request.match_info["address"])
     known = await about_address(context, scope_of(principal, given), place, _LAST_MESSAGES)
     if known is None:
         raise ProblemError(NOT_FOUND, "nothing is known of this address")
@@ -78,7 +78,7 @@ async def get_address(request: web.Request) -> web.Response:
 async def get_diagnosis(request: web.Request) -> web.Response:
     """Why does this address not receive?"""
     context, principal, given = asked(request, ONE_PARAMETERS)
-    place = asked_address(request, given)
+    place = place_of(given, request.match_info["address"])
     scope = scope_of(principal, given)
     known = await about_address(context, scope, place, NEWEST)
     # Also of an address that nobody ever wrote to there is something to say, be it only how it is written.
@@ -88,9 +88,8 @@ async def get_diagnosis(request: web.Request) -> web.Response:
     return json_response(of_address(evidence).document())
 
 
-def asked_address(request: web.Request, given: dict[str, Any]) -> Place:
+def place_of(given: Mapping[str, Any], text: str) -> Place:
     """Channel and normalised address that a path names. Raises ProblemError where nothing is left of it to look for."""
-    text = request.match_info["address"]
     channel = given.get("channel") or channel_of(text)
     address = normalise(channel, text)
     if not address:

@@ -30,7 +30,7 @@ async def get_dead_letters(request: web.Request) -> web.StreamResponse:
     """Dead letters, newest first: a page of them as JSON or all as a stream."""
     context, principal, given = asked(request, PARAMETERS)
     if is_stream(given):
-        return await stream_list(request, context, principal, given, _WHOLE, _asked_for(principal, given))
+        return await stream_dead_letters(request, context, principal, given)
     return json_response(await dead_letters_document(context, principal, given))
 
 
@@ -39,6 +39,13 @@ async def dead_letters_document(
 ) -> dict[str, Any]:
     """A page of dead letters, newest first. Raises ProblemError."""
     return await list_document(context, principal, given, _CUT, _asked_for(principal, given))
+
+
+async def stream_dead_letters(
+    request: web.Request, context: Context, principal: Principal, given: Mapping[str, Any]
+) -> web.StreamResponse:
+    """All dead letters that are asked for, whole. Raises ProblemError."""
+    return await stream_list(request, context, principal, given, _WHOLE, _asked_for(principal, given))
 
 
 def _asked_for(principal: Principal, given: Mapping[str, Any]) -> Where:
