@@ -28,7 +28,7 @@ from tests.integration.log_model import make_rows
 from tests.integration.query_stage import OPERATOR, QueryServer, key_of
 from tests.integration.report_stage import insert
 
-# What schemathesis draws by itself is drawn anew in each run; nothing here is replayed.
+# Some of its negative data schemathesis draws with the module random, which Hypothesis seeds for it.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
 )
@@ -93,7 +93,7 @@ async def servers(
         await insert(query, "consents", *address_model.consents(log))
         await insert(query, "consent_log", *log)
         await insert(query, "customers", *address_model.customers(TENANTS))
-        await sending_stage.until_able(query)
+        await sending_stage.until_able(query, 60)
         yield Servers(query.url, ingest.base)
 
 
