@@ -22,6 +22,7 @@ from query.routes.documents import get_document
 from query.routes.issue_reports import get_address_issue_report, get_message_issue_report
 from query.routes.message import get_message
 from query.routes.messages import get_messages
+from query.routes.openapi import get_json, get_yaml
 from query.routes.rates import get_rates
 from query.routes.reports import add_reports
 from query.routes.sendability import post_sendability
@@ -101,6 +102,8 @@ def make_app(context: Context) -> web.Application:
     app.router.add_post("/v1/sendability", post_sendability)
     app.router.add_get("/v1/tenants", get_tenants)
     app.router.add_post("/v1/tenants/{tenant}/release", post_release)
+    app.router.add_get("/v1/openapi.yaml", get_yaml)
+    app.router.add_get("/v1/openapi.json", get_json)
     add_console(app)
     app.on_startup.append(start)
     app.on_cleanup.append(close)

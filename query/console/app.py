@@ -12,16 +12,20 @@ from query.console.navigation import Entry, current
 from query.console.page import errors_as_pages
 from query.console.pages import (
     addresses,
+    api,
     consenting,
     consents,
     customers,
+    dead_letters,
     documents,
     finding,
+    issue_reports,
     log,
     mailing,
     mailings,
     overview,
     preferences,
+    reports,
     resetting,
     signing,
     statuses,
@@ -33,6 +37,7 @@ from query.console.visit import segment
 
 PAGES = (
     signing,
+    issue_reports,
     overview,
     mailings,
     mailing,
@@ -43,9 +48,12 @@ PAGES = (
     consenting,
     customers,
     documents,
+    reports,
+    dead_letters,
     finding,
     statuses,
     preferences,
+    api,
 )
 """Modules of pages: each has ROUTES, and ENTRIES where it is in the navigation, which are shown in this order."""
 
@@ -81,6 +89,7 @@ def add_console(app: web.Application) -> None:
         "tone": wording.tone,
         "sign": wording.sign,
         "meaning": wording.meaning,
+        "prose": wording.prose,
     }
     app.router.add_get("/static/{hash}/{name}", statics.get_static)
     for module in PAGES:

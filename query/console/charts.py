@@ -16,6 +16,8 @@ FLOOR = TOP + INNER_HEIGHT
 _MOST_LABELS = 8
 _GAP = 14
 """Units between two labels."""
+_LEAST = 1e-12
+"""What is smaller is nothing: no count and no rate is."""
 
 Values = Sequence[float | None]
 
@@ -98,6 +100,15 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A line across the chart, at a value to compare with."""
+
+    y: float
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Bars:
     """Upright bars, those of one place on top of each other."""
 
@@ -105,6 +116,7 @@ class Bars:
     ticks: Sequence[Tick]
     labels: Sequence[Label]
     box: Box
+    marks: Sequence[Mark] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,7 @@ class Step:
 
 def ceiling(highest: float) -> float:
     """A round number at or above: 1, 2, 2.5 or 5 times a power of ten; 1 where there is nothing."""
-    if highest <= 0:
+    if highest < _LEAST:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= highest * (1 - 1e-9))
@@ -160,10 +172,12 @@ def bars(
     top: float | None = None,
     whole: bool = False,
     box: Box = WIDE,
+    marks: Sequence[tuple[str, float]] = (),
 ) -> Bars:
-    """Bars of several series, stacked in their order, one place for each label; `top` and `whole` as for curves."""
+    """Bars of several series, stacked in their order, one place for each label; `top` and `whole` as for curves. Lines are
+    drawn across at the values of `marks`, under their names."""
     sums = [sum(values[index] or 0 for values in series) for index in range(len(labels))]
-    top = top or ceiling(max(sums, default=0))
+    top = top or ceiling(max([*sums, *(value for _, value in marks)], default=0))
     place = box.inner_width / max(1, len(labels))
     width = min(48.0, place * 0.72)
     found = []
@@ -180,7 +194,8 @@ def bars(
             )
             base += value
     xs = [LEFT + place * (index + 0.5) for index in range(len(labels))]
-    return Bars(found, _ticks(top, whole, box), _labels(labels, xs, box), box)
+    drawn = [Mark(_y(value, top, box), name, value) for name, value in marks]
+    return Bars(found, _ticks(top, whole, box), _labels(labels, xs, box), box, drawn)
 
 
 def funnel(steps: Sequence[tuple[str, int]]) -> list[Step]:

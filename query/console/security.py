@@ -42,20 +42,21 @@ async def secure(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.setdefault("Cache-Control", "no-store")
 
 
+def is_https(request: web.Request) -> bool:
+    """Whether a request came over https, as far as proxy and settings say. Whoever forges the header makes only cookies of
+    their own stricter, and URLs for themselves."""
+    forwarded = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
+    return request.secure or forwarded == "https" or request.app[CONTEXT].settings.console_https
+
+
 @web.middleware
 async def cookies_to_https(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Cookies that were set over https are never sent over anything else."""
     response = await handler(request)
-    if _is_https(request):
+    if is_https(request):
         for cookie in response.cookies.values():
             cookie["secure"] = True
     return response
-
-
-def _is_https(request: web.Request) -> bool:
-    """Whoever forges the header makes only cookies of their own stricter."""
-    forwarded = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
-    return request.secure or forwarded == "https" or request.app[CONTEXT].settings.console_https
 
 
 def check_meant(request: web.Request, signed_in: SignedIn, form: MultiMapping[str]) -> None:

@@ -1,6 +1,9 @@
 """How things look to people: a tone and a sign for each status, standings and consents in words, numbers and rates as text."""
 
+import re
 from typing import NamedTuple
+
+from markupsafe import Markup, escape
 
 from schemas.consent import EVERY_CATEGORY, MARKETING, NOTIFICATION, TRANSACTIONAL
 from schemas.standing import Reason
@@ -145,3 +148,20 @@ _DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 def undirected(text: str) -> str:
     """Without the marks that turn the direction of all that follows, so that a sentence that quotes somebody stays readable."""
     return text.translate(_DIRECTIONS)
+
+
+_MARKS = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*")
+
+
+def prose(text: str) -> Markup:
+    """A description of schemas/openapi.yaml as paragraphs, with the two marks that it uses: `code` and **bold**."""
+    paragraphs = [paragraph for paragraph in text.split("\n\n") if paragraph.strip()]
+    return Markup("").join(Markup("<p>{}</p>").format(_marked(paragraph.strip())) for paragraph in paragraphs)
+
+
+def _marked(text: str) -> Markup:
+    def mark(found: re.Match[str]) -> str:
+        code, bold = found.groups()
+        return f"<code>{code}</code>" if code is not None else f"<strong>{bold}</strong>"
+
+    return Markup(_MARKS.sub(mark, str(escape(text))))  # noqa: S704 - it is escaped

@@ -31,7 +31,7 @@ async def get_dead_letters(request: web.Request) -> web.StreamResponse:
     """Dead letters, newest first: a page of them as JSON or all as a stream."""
     context, principal, given = asked(request, PARAMETERS)
     if is_stream(given):
-        return await stream_list(request, context, principal, given, _WHOLE, _asked_for(principal, given))
+        return await stream_dead_letters(request, context, principal, given)
     return json_response(await dead_letters_document(context, principal, given))
 
 
@@ -47,6 +47,13 @@ async def dead_letters_count(context: Context, principal: Principal, given: Mapp
     where = _asked_for(principal, given)
     (row,) = await context.rows(count_sql(DEAD_LETTERS.source, where), where.parameters)
     return int(row["count"])
+
+
+async def stream_dead_letters(
+    request: web.Request, context: Context, principal: Principal, given: Mapping[str, Any]
+) -> web.StreamResponse:
+    """All dead letters that are asked for, whole. Raises ProblemError."""
+    return await stream_list(request, context, principal, given, _WHOLE, _asked_for(principal, given))
 
 
 def _asked_for(principal: Principal, given: Mapping[str, Any]) -> Where:

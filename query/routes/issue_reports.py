@@ -5,12 +5,13 @@ from typing import Any
 
 from aiohttp import web
 
-from query.context import asked
+from query.context import Context, asked
 from query.issue_report import PARAMETERS, name_of, of_an_address, of_message
 from query.issue_report_text import file_name, issue_text
 from query.parameters import Parameter, text
 from query.routes.addresses import ONE_PARAMETERS, place_of
 from runtime.http import json_response
+from schemas.tenants import Principal
 
 MESSAGE_PARAMETERS: dict[str, Parameter] = {"recipient": Parameter(text), **PARAMETERS}
 ADDRESS_PARAMETERS: dict[str, Parameter] = {**ONE_PARAMETERS, **PARAMETERS}
@@ -26,14 +27,23 @@ async def get_message_issue_report(request: web.Request) -> web.Response:
 async def get_address_issue_report(request: web.Request) -> web.Response:
     """The report on an address."""
     context, principal, given = asked(request, ADDRESS_PARAMETERS)
-    address = request.match_info["address"]
-    document = await of_an_address(context, principal, given, place_of(given, address), address)
+    document = await address_issue_report(context, principal, given, request.match_info["address"])
     return _answer(given, document)
 
 
+async def address_issue_report(
+    context: Context, principal: Principal, given: Mapping[str, Any], address: str
+) -> dict[str, Any]:
+    """The report on an address, as it is spelled. Raises ProblemError."""
+    return await of_an_address(context, principal, given, place_of(given, address), address)
+
+
 def _answer(given: Mapping[str, Any], document: Mapping[str, Any]) -> web.Response:
-    if given.get("format") != "text":
-        return json_response(document)
+    return text_answer(document) if given.get("format") == "text" else json_response(document)
+
+
+def text_answer(document: Mapping[str, Any]) -> web.Response:
+    """A report as a file of plain text."""
     return web.Response(
         text=issue_text(document),
         content_type="text/plain",

@@ -7,8 +7,8 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 from pydantic import BaseModel, ConfigDict
 
-from query.bodies import read_body
-from query.context import asked
+from query.bodies import checked, read_json
+from query.context import Context, asked
 from query.cursors import decode_cursor, encode_cursor, question
 from query.parameters import Parameter, choice, limit, refused, text
 from query.sending import SENDING, Sending
@@ -43,7 +43,7 @@ class ReleaseBody(BaseModel):
 async def get_tenants(request: web.Request) -> web.Response:
     """A page of the tenants of the file, by name."""
     context, principal, given = asked(request, PARAMETERS)
-    _check_operator(principal)
+    check_operator(principal)
     sending = request.app[SENDING]
     sending.check(counts=False)
     this = question("tenants", None, filters={n: given[n] for n in ("standing", "tenant") if n in given})
@@ -65,22 +65,30 @@ async def get_tenants(request: web.Request) -> web.Response:
 async def post_release(request: web.Request) -> web.Response:
     """Writes the release into the tenants' log, where this server and all others read it."""
     context, principal, given = asked(request, {}, "admin")
-    _check_operator(principal)
+    check_operator(principal)
     if given:
         raise refused("tenant", "expected no such parameter, the address names it")
-    tenant = request.match_info["tenant"]
-    if tenant not in context.tenants:
-        raise ProblemError(UNKNOWN_TENANT)
-    body = await read_body(request, ReleaseBody)
-    note = released(tenant, body.actor, body.reason, principal.key, time.time_ns() // 1_000_000)
-    try:
-        await request.app[SENDING].tenants_log.write(note)
-    except (KafkaError, OSError, TimeoutError) as fault:
-        raise ProblemError(UNAVAILABLE, f"Kafka did not take it: {fault!r:.100}", retry_after=2) from None
+    await release(
+        context, request.app[SENDING], principal, request.match_info["tenant"], await read_json(request)
+    )
     return json_response({"accepted": 1}, status=202)
 
 
-def _check_operator(principal: Principal) -> None:
+async def release(context: Context, sending: Sending, principal: Principal, tenant: str, given: Any) -> None:
+    """Releases a tenant; `given` is who does it and why, as ReleaseBody has them. Raises ProblemError."""
+    check_operator(principal)
+    if tenant not in context.tenants:
+        raise ProblemError(UNKNOWN_TENANT)
+    body = checked(given, ReleaseBody)
+    note = released(tenant, body.actor, body.reason, principal.key, time.time_ns() // 1_000_000)
+    try:
+        await sending.tenants_log.write(note)
+    except (KafkaError, OSError, TimeoutError) as fault:
+        raise ProblemError(UNAVAILABLE, f"Kafka did not take it: {fault!r:.100}", retry_after=2) from None
+
+
+def check_operator(principal: Principal) -> None:
+    """Raises ProblemError `forbidden` where this is no operator's key."""
     if principal.tenant is not None:
         raise ProblemError(FORBIDDEN, "this needs an operator's key")
 

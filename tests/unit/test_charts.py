@@ -99,3 +99,11 @@ def test_nothing_can_be_drawn_too() -> None:
     assert charts.curves([[]], []).paths == [""]
     assert charts.bars([[]], []).bars == []
     assert charts.funnel([]) == []
+
+
+def test_a_mark_is_inside_the_chart_also_where_it_is_above_every_bar() -> None:
+    drawn = charts.bars([[0.01]], ["news"], marks=[("warn", 0.05), ("block", 0.1)])
+    warn, block = drawn.marks
+    assert charts.TOP <= block.y < warn.y < charts.FLOOR
+    assert warn.y < drawn.bars[0].y
+    assert [(mark.name, mark.value) for mark in drawn.marks] == [("warn", 0.05), ("block", 0.1)]

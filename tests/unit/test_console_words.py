@@ -67,3 +67,11 @@ def test_what_programs_ask_for_is_not_the_consoles() -> None:
     assert [path for path in ("/", "/v1/messages", "/readyz", "/email-log") if is_console(path)] == [
         "/", "/email-log",
     ]  # fmt: skip
+
+
+def test_a_description_has_paragraphs_and_two_marks_and_nothing_else_of_it_is_markup() -> None:
+    text = "**Bold** and `<code>` & more.\n\nA second *one*."
+    assert wording.prose(text) == (
+        "<p><strong>Bold</strong> and <code>&lt;code&gt;</code> &amp; more.</p><p>A second *one*.</p>"
+    )
+    assert wording.prose("") == ""

@@ -1,0 +1,232 @@
+"""The reports, as somebody reads them, and the release of a tenant that was stopped."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from query.reports import REPORTS
+from tests.browser.conftest import OpenReader, Store
+from tests.browser.reader import Reader
+from tests.integration.report_stage import change, consent_of, message
+from tests.system.stack import Stack
+from tests.system.tenants import ACME, BETA, GAMMA, OPERATOR_KEY
+from tests.system.waiting import eventually
+
+SENDER = "reports@ses.example.com"
+MARKUP = "<script>alert(1)</script>\"'{{ 7 * 7 }}"
+NARROWED = f"sender={SENDER}"
+OF_OCTOBER = {"delivered": 7, "bounced": 2, "complained": 1}
+"""What became of the messages of October; those of November were all opened."""
+
+BLOCKED = "bounces@gamma.example"
+
+
+def _messages() -> list[dict[str, object]]:
+    became = [status for status, many in OF_OCTOBER.items() for _ in range(many)]
+    # An hour before midnight in UTC is the next day in Berlin, where the readers of these tests are.
+    october = [
+        message(f"r-oct-{n}", f"oct{n}@reports.example", "2026-10-14T23:00", status, sender=SENDER)
+        for n, status in enumerate(became)
+    ]
+    november = [
+        message(f"r-nov-{n}", f"nov{n}@reports.example", "2026-10-31T23:30", "opened", sender=SENDER)
+        for n in range(5)
+    ]
+    for row in october:
+        if row["status"] == "bounced":
+            row["bounce"] = {
+                "type": "hard",
+                "cause": "mailbox",
+                "code": "5.1.1",
+                "diagnostic": MARKUP,
+                "at": row["sent_at"],
+            }
+    named = {"category": "marketing", "campaign": MARKUP, "subject": MARKUP}
+    return [row | named for row in october + november]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def rows(store: Store) -> None:
+    """Messages of two months, somebody who opted out, and a sender whose mail bounces."""
+    await store.insert("message_status", _messages())
+    entry = change("r-out", "out@reports.example", "out", "2026-11-02T10:00", reason=MARKUP)
+    await store.insert("consent_log", [entry])
+    await store.insert("consents", [consent_of(entry)])
+    lately = f"{datetime.now(UTC) - timedelta(hours=3):%Y-%m-%dT%H:%M}"
+    bounced = [
+        message(
+            f"r-gone-{n}", f"gone{n}@reports.example", lately, "bounced", sender=BLOCKED, tenant=GAMMA.name
+        )
+        for n in range(150)
+    ]
+    await store.insert("message_status", bounced)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def analyst(reader: OpenReader) -> AsyncIterator[Reader]:
+    """Somebody of acme who looks at what reports there are."""
+    async with reader() as someone:
+        await someone.sign_in(ACME.key, "/reports")
+        yield someone
+
+
+async def test_there_is_every_report_with_the_question_that_it_answers(analyst: Reader) -> None:
+    for report in REPORTS.values():
+        tile = analyst.page.locator(".tiles li").filter(
+            has=analyst.page.get_by_role("link", name=report.title, exact=True)
+        )
+        await expect(tile).to_contain_text(report.tells)
+    await analyst.look("reports")
+    await analyst.page.get_by_role("link", name="Monthly volume").click()
+    await expect(analyst.page.get_by_role("heading", name="Monthly volume", level=1)).to_be_visible()
+
+
+@pytest.mark.parametrize("key", [BETA.key, OPERATOR_KEY])
+async def test_every_report_is_shown_to_tenants_and_operators_in_every_order(
+    reader: OpenReader, key: str
+) -> None:
+    async with reader() as someone:
+        await someone.sign_in(key, "/reports")
+        for report in REPORTS.values():
+            for sort in ("", f"?sort={report.sorts[0]}"):
+                answer = await someone.page.goto(f"/reports/{report.name}{sort}")
+                assert answer is not None and answer.status == 200, (
+                    report.name,
+                    await someone.page.inner_text("main"),
+                )
+                await expect(someone.page.get_by_role("heading", name=report.title, level=1)).to_be_visible()
+
+
+async def test_a_figure_leads_to_the_rows_that_make_it_up(analyst: Reader) -> None:
+    page = analyst.page
+    for name, month, expected in (
+        ("delivered", "Oct 2026", 8),
+        ("bounced", "Oct 2026", 2),
+        ("complained", "Oct 2026", 1),
+        ("opened", "Nov 2026", 5),
+        ("recipients", "Oct 2026", 10),
+    ):
+        await page.goto(f"/reports/monthly-volume?{NARROWED}")
+        row = page.locator("table.report tbody tr").filter(has=page.get_by_text(month, exact=True))
+        figure = row.locator(f"[data-column={name}] a")
+        await expect(figure).to_have_text(str(expected))
+        await figure.click()
+        await expect(page).to_have_url(re.compile("/email-log"))
+        await expect(page.locator("table.log tbody tr")).to_have_count(expected)
+
+
+async def test_a_cause_leads_to_those_who_bounced_for_it(analyst: Reader) -> None:
+    page = analyst.page
+    await page.goto(f"/reports/bounce-causes?{NARROWED}&kind=hard_bounce")
+    figure = page.locator("table.report [data-column=recipients] a")
+    await expect(figure).to_have_text("2")
+    await analyst.look("report-bounce-causes")
+    await figure.click()
+    await expect(page.locator("table.log tbody tr")).to_have_count(2)
+
+
+async def test_the_picture_is_of_the_readers_months_and_each_bar_narrows_the_report(analyst: Reader) -> None:
+    page = analyst.page
+    await page.goto(f"/reports/monthly-volume?{NARROWED}")
+    numbers = page.locator("figure.chart details.numbers")
+    await numbers.locator("summary").click()
+    assert await numbers.locator("tbody th").all_inner_texts() == ["Oct 2026", "Nov 2026"]
+    await expect(page.locator("#total")).to_have_text("15")
+    await analyst.look("report-monthly-volume")
+    await numbers.get_by_role("link", name="Nov 2026").click()
+    await expect(page.locator("table.report tbody tr")).to_have_count(1)
+    await expect(page.locator("#total")).to_have_text("5")
+
+
+async def test_the_file_has_what_the_api_answers(analyst: Reader, stack: Stack) -> None:
+    page = analyst.page
+    await page.goto(f"/reports/new-recipients?{NARROWED}&sort=address")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="CSV", exact=True).click()
+    found = (await (await download.value).path()).read_bytes()
+    answer = stack.ask(
+        "/v1/reports/new-recipients", sender=SENDER, sort="address", format="csv", tz="Europe/Berlin"
+    )
+    assert found == answer.body and found.count(b"\n") >= 16
+
+
+async def test_pages_of_a_report_follow_each_other(analyst: Reader) -> None:
+    page = analyst.page
+    await page.goto(f"/reports/new-recipients?{NARROWED}&sort=address&limit=10")
+    first = await page.locator("[data-column=address]").all_inner_texts()
+    await page.get_by_role("link", name="Next page").click()
+    await expect(page.locator("[data-column=address]")).to_have_count(5)
+    assert len({*first, *await page.locator("[data-column=address]").all_inner_texts()}) == 15
+
+
+async def test_sent_against_consent_says_that_none_is_as_it_should_be(reader: OpenReader) -> None:
+    async with reader() as someone:
+        await someone.sign_in(BETA.key, "/reports/sent-against-consent?sender=nobody@ses.example.com")
+        await expect(someone.page.get_by_text("none, as it should be")).to_be_visible()
+        await someone.look("report-empty")
+
+
+async def test_what_others_wrote_is_shown_and_never_run(analyst: Reader) -> None:
+    page = analyst.page
+    await page.goto("/reports/opted-out?address=out@reports.example")
+    await expect(page.locator("[data-column=reason]")).to_contain_text(MARKUP)
+    await page.goto(f"/reports/bounce-causes?{NARROWED}")
+    await expect(page.locator("[data-column=diagnostic]").first).to_contain_text(MARKUP)
+
+
+async def test_a_report_that_there_is_not_is_404(analyst: Reader) -> None:
+    answer = await analyst.page.goto("/reports/annual-volume")
+    assert answer is not None and answer.status == 404
+
+
+async def test_a_stopped_tenant_is_seen_beside_the_accepted_rates_and_released_by_an_operator(
+    reader: OpenReader, stack: Stack
+) -> None:
+    def standing() -> str:
+        (item,) = stack.ask("/v1/tenants", OPERATOR_KEY, tenant=GAMMA.name).json()["items"]
+        return str(item["standing"])
+
+    eventually(lambda: standing() == "blocked", 30, "gamma is blocked")
+    async with reader() as someone:
+        page = someone.page
+        await someone.sign_in(OPERATOR_KEY, f"/reports/sender-health?tenant={GAMMA.name}")
+        whole = page.locator("table.report tbody tr").filter(has_text="the tenant as a whole")
+        await expect(whole.locator("[data-column=standing] .badge")).to_have_text("blocked")
+        await expect(whole.locator("[data-column=bounce_rate]")).to_have_text("100\N{NO-BREAK SPACE}%")
+        await expect(page.locator("text.mark").filter(has_text="block 10")).to_have_count(1)
+        await someone.look("report-sender-health")
+        await whole.get_by_role("link", name="Release…").click()
+        await someone.look("release")
+        await page.get_by_label("Who releases it").fill("  ")
+        await page.get_by_label("Why").fill("The list was bought; it is deleted")
+        await page.get_by_role("button", name="Release").click()
+        await expect(page.get_by_role("alert")).to_contain_text("Both are needed")
+        await page.get_by_label("Who releases it").fill("Robin")
+        await page.get_by_role("button", name="Release").click()
+        await expect(page.get_by_role("status")).to_contain_text("gamma is released")
+        eventually(lambda: standing() == "ok", 20, "gamma is released")
+        await page.reload()
+        await expect(page.get_by_role("link", name="Release…")).to_have_count(0)
+    (item,) = stack.ask("/v1/tenants", OPERATOR_KEY, tenant=GAMMA.name).json()["items"]
+    assert [item["history"][0][name] for name in ("kind", "actor", "recorded_by")] == [
+        "released",
+        "Robin",
+        "ops",
+    ]
+
+
+async def test_whoever_is_no_operator_neither_sees_nor_may_release(reader: OpenReader) -> None:
+    async with reader() as someone:
+        await someone.sign_in(GAMMA.key, "/reports/sender-health")
+        await expect(someone.page.locator("table.report tbody tr").first).to_be_visible()
+        await expect(someone.page.get_by_role("link", name="Release…")).to_have_count(0)
+        answer = await someone.page.goto(f"/tenants/{GAMMA.name}/release")
+        assert answer is not None and answer.status == 403
+        token = await someone.page.locator("input[name=csrf]").first.input_value()
+        form: dict[str, str | float | bool] = {"csrf": token, "actor": "Eve", "reason": "because"}
+        posted = await someone.context.request.post(f"/tenants/{GAMMA.name}/release", form=form)
+        assert posted.status == 403
