@@ -10,13 +10,13 @@ from query.console import charts, moments, wording
 from query.console.ingest import ingest_client
 from query.console.navigation import Entry
 from query.console.page import errors_as_pages
-from query.console.pages import log, preferences, resetting, signing, statuses
+from query.console.pages import log, message, preferences, receipts, resetting, signing, statuses
 from query.console.security import CSRF_FIELD, cookies_to_https, secure
 from query.console.session import storage_of
 from query.console.statics import Statics
 from query.console.visit import segment
 
-PAGES = (signing, log, resetting, statuses, preferences)
+PAGES = (signing, log, message, receipts, resetting, statuses, preferences)
 """Modules of pages: each has ROUTES, and ENTRIES where it is in the navigation, which are shown in this order."""
 
 
@@ -49,6 +49,7 @@ def add_console(app: web.Application) -> None:
         "tone": wording.tone,
         "sign": wording.sign,
         "meaning": wording.meaning,
+        "next_step": wording.next_step,
     }
     app.router.add_get("/static/{hash}/{name}", statics.get_static)
     for module in PAGES:

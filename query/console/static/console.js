@@ -38,3 +38,42 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   search.focus();
 });
+
+// What a provider posted is fetched once somebody looks at it; until then, and where that fails, a link leads to it.
+for (const raw of document.querySelectorAll("details[data-fetches]")) {
+  raw.addEventListener("toggle", async () => {
+    const link = raw.querySelector("a");
+    if (!raw.open || !link) return;
+    const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+    const receipt = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".receipt");
+    if (receipt && link.isConnected) link.replaceWith(document.adoptNode(receipt));
+  });
+}
+
+// A link to copy: what a page shows stands in its address.
+for (const button of document.querySelectorAll("[data-copies]")) {
+  if (!navigator.clipboard) continue;
+  button.hidden = false;
+  const label = button.textContent;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(location.href);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = label; }, 2000);
+  });
+}
+
+// The way back: a page of a list knows the next one alone, so each tells where it was come from.
+const next = document.querySelector("a[rel=next]");
+if (next) sessionStorage.setItem(`before ${next.href}`, location.href);
+const previous = document.querySelector("a[rel=prev]");
+const before = sessionStorage.getItem(`before ${location.href}`);
+if (previous && before) {
+  previous.href = before;
+  previous.hidden = false;
+}
+
+// A phone shows the rows of a list as cards, which takes from its table what screen readers know it by.
+const ROLES = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
+for (const part of document.querySelectorAll("table.list, table.list :is(thead, tbody, tr, th, td)")) {
+  part.setAttribute("role", ROLES[part.tagName] ?? (part.scope === "row" ? "rowheader" : "columnheader"));
+}
