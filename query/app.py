@@ -24,6 +24,7 @@ from query.routes.message import get_message
 from query.routes.messages import get_messages
 from query.routes.openapi import get_json, get_yaml
 from query.routes.rates import get_rates
+from query.routes.receipts import get_receipt
 from query.routes.reports import add_reports
 from query.routes.sendability import post_sendability
 from query.routes.statuses import get_statuses
@@ -79,6 +80,7 @@ def make_app(context: Context) -> web.Application:
     # An id is whatever the provider or the application chose, so it may have slashes in it.
     app.router.add_get("/v1/messages/{message_id:.+}/issue-report", get_message_issue_report)
     app.router.add_get("/v1/messages/{message_id:.+}", get_message)
+    app.router.add_get("/v1/receipts/{receipt_id}", get_receipt)
     # So may the name of a campaign; one that ends in /links is asked for with that slash percent-encoded, as all are.
     app.router.add_get("/v1/campaigns", get_campaigns)
     app.router.add_get("/v1/campaigns/{campaign:.+}/timeline", get_timeline)

@@ -23,8 +23,10 @@ from query.console.pages import (
     log,
     mailing,
     mailings,
+    message,
     overview,
     preferences,
+    receipts,
     reports,
     resetting,
     signing,
@@ -42,6 +44,8 @@ PAGES = (
     mailings,
     mailing,
     log,
+    message,
+    receipts,
     addresses,
     resetting,
     consents,
@@ -89,6 +93,7 @@ def add_console(app: web.Application) -> None:
         "tone": wording.tone,
         "sign": wording.sign,
         "meaning": wording.meaning,
+        "next_step": wording.next_step,
         "prose": wording.prose,
     }
     app.router.add_get("/static/{hash}/{name}", statics.get_static)

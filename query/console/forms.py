@@ -40,6 +40,11 @@ class Filled:
     value: str
     values: Sequence[str]
 
+    @property
+    def is_none(self) -> bool:
+        """Whether what has none is looked for."""
+        return self.field.none and list(self.values) == [""]
+
 
 @dataclass(frozen=True, slots=True)
 class InForce:

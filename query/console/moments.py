@@ -34,6 +34,28 @@ def second(moment: datetime) -> str:
     return f"{minute(moment)}:{moment:%S} {moment:%Z}"
 
 
+def span(ms: int) -> str:
+    """How long that is, in its two largest units: 850 ms, 4 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. Never negative."""
+    if ms < 1000:
+        return f"{max(ms, 0)} ms"
+    left, told = ms // 1000, []
+    for name, seconds in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if many := left // seconds:
+            told.append(f"{many} {name}")
+        elif told:
+            break
+        left %= seconds
+    return " ".join(told[:2])
+
+
+def since(begun: str | None, value: str) -> str:
+    """How long after `begun` a time is: “+ 3 s”, or “4 s before”. Nothing where they are the same, or where none is known."""
+    ms = parse_time(value) - parse_time(begun) if begun is not None else 0
+    if ms == 0:
+        return ""
+    return f"+\N{NO-BREAK SPACE}{span(ms)}" if ms >= 0 else f"{span(-ms)} before"
+
+
 def from_field(text: str, zone: str, *, ends: bool = False) -> str:
     """What a date (2026-11-27) or local time (2026-11-27T14:03) of a form means, in RFC 3339.
 

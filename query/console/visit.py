@@ -18,6 +18,8 @@ ZONE_COOKIE, THEME_COOKIE = "waybill_zone", "waybill_theme"
 THEMES = ("auto", "light", "dark")
 FIND = "find"
 """A form of filters carries this, to be told from a link: its empty fields are no filters, its dates are the reader's."""
+NONE = "none"
+"""A field of such a form: the names of filters that are to find what has none, whatever else stands in their fields."""
 
 Value = str | int | Sequence[str] | None
 
@@ -127,9 +129,10 @@ def canonical(visit: Visit) -> str | None:
 
 
 def _tidied(query: MultiMapping[str], zone: str) -> MultiDict[str]:
-    tidy: MultiDict[str] = MultiDict()
+    without = query.getall(NONE, [])
+    tidy: MultiDict[str] = MultiDict((name, "") for name in without)
     for name, value in query.items():
-        if name in (FIND, "cursor") or not value.strip():
+        if name in (FIND, NONE, "cursor", *without) or not value.strip():
             continue
         if name in ("from", "to", "updated_from", "as_of"):
             value = from_field(value, zone, ends=name in ("to", "as_of"))

@@ -42,6 +42,11 @@ def meaning(status: str) -> str:
     return WORDINGS[Status(status)].meaning
 
 
+def next_step(status: str) -> str:
+    """What to do about a status."""
+    return WORDINGS[Status(status)].next_step
+
+
 def number(value: int) -> str:
     """12 345: thin spaces, which no language takes for a decimal point."""
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

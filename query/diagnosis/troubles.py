@@ -206,7 +206,7 @@ def _code_of(row: Row, age_ms: int) -> str | None:
     return _BY_STATUS.get(status)
 
 
-_CAUSES = {
+CAUSES = {
     "mailbox": "there is no such mailbox",
     "domain": "the domain does not exist or takes no mail",
     "blocked": "it was blocked as spam or by a policy",
@@ -218,9 +218,9 @@ _CAUSES = {
     "suppressed_after_bounce": "after a bounce",
     "suppressed_after_complaint": "after a complaint",
 }
-"""Causes of bounces and of suppressions."""
+"""Causes of bounces and of suppressions, in words that go on after a colon."""
 
-_DELAYS = {
+DELAYS = {
     "InternalFailure": "the provider has a fault",
     "MailboxFull": "the mailbox is full",
     "SpamDetected": "the recipient's server takes much of what the sender sends for spam",
@@ -236,12 +236,12 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 
 def why(cause: str | None) -> str:
     """The cause of a bounce or a suppression behind a colon, or nothing where it is not known."""
-    return f": {_CAUSES[cause]}" if cause in _CAUSES else ""
+    return f": {CAUSES[cause]}" if cause in CAUSES else ""
 
 
 def why_of(trouble: Trouble, row: Row) -> str:
     """The cause of that trouble of a message behind a colon, or nothing where it is not known."""
     if trouble.code == "still_trying":
-        told = _DELAYS.get(row["delay"]["type"] or "")
+        told = DELAYS.get(row["delay"]["type"] or "")
         return f": {told}" if told else ""
     return why(row["soft_bounce"]["cause"]) if trouble.code == "gave_up" else ""

@@ -27,6 +27,10 @@ _EVENT_FIELDS = (
     "detail",
     "machine",
     "machine_reason",
+    "timed",
+    "late",
+    "reported_recipient",
+    "receipt_id",
 )
 
 

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from query.sql.where import Scope, Where
 
-EVENT_FIELDS = "message_id event_id recipient outcome at received_at detail machine machine_reason".split()
+EVENT_FIELDS = (
+    "message_id event_id recipient outcome at received_at detail machine machine_reason timed late reported_recipient receipt_id"
+).split()
 """Fields of an event, in this order."""
 
-_OR_NULL = ("recipient", "machine_reason")
+_OR_NULL = ("recipient", "machine_reason", "reported_recipient")
 
 
 def of_document(scope: Scope, document: str) -> Where:

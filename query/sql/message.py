@@ -2,8 +2,6 @@
 
 from query.sql.where import Where
 
-_EVENT_TEXT = ("recipient", "machine_reason")
-
 
 def recipients_sql(where: Where, columns: str) -> str:
     """All rows of the message, also the unattributed one, with what describes the message as a whole."""
@@ -19,6 +17,7 @@ def events_sql(where: Where) -> str:
     return (
         "SELECT m.event_id AS event_id, nullIf(m.recipient, '') AS recipient, m.outcome AS outcome, m.at AS at, "
         "m.received_at AS received_at, m.detail AS detail, m.machine AS machine, nullIf(m.machine_reason, '') AS machine_reason, "
+        "m.timed AS timed, m.late AS late, nullIf(m.reported_recipient, '') AS reported_recipient, m.receipt_id AS receipt_id, "
         "m.tenant AS of_tenant, m.provider AS provider, m.channel AS channel, m.sent_at AS sent_at, "
         + ", ".join(f"nullIf(m.{name}, '') AS {name}" for name in DESCRIPTORS)
         + f" FROM events AS m FINAL WHERE {where.sql} ORDER BY m.at, m.received_at, m.event_id"

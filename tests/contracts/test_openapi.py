@@ -121,6 +121,7 @@ async def test_every_route_of_query_is_described_and_nothing_else(tmp_path: Path
         ("/v1/campaigns/{campaign}/timeline", campaigns.TIMELINE_PARAMETERS),
         ("/v1/campaigns/{campaign}/links", campaigns.LINKS_PARAMETERS),
         ("/v1/documents/{document}", {}),
+        ("/v1/receipts/{receipt_id}", {}),
         ("/v1/statuses", statuses.PARAMETERS),
         ("/v1/dead-letters", dead_letters.PARAMETERS),
         ("/v1/tenants", tenants.PARAMETERS),
@@ -167,6 +168,19 @@ async def server(clickhouse: str, tmp_path_factory: pytest.TempPathFactory) -> A
             "at": NOW,
             "received_at": NOW,
             "detail": {"link": "https://acme.example/"},
+            "receipt_id": "r-clicked",
+        }
+        receipt = {
+            "receipt_id": "r-clicked",
+            "received_at": 1795176000000,
+            "provider": "ses",
+            "tenant": "acme",
+            "message_id": "m-clicked",
+            "verified": {"by": "key", "key": "console"},
+            "content_type": "application/json",
+            "query": "",
+            "body": "{}",
+            "body_encoding": "utf-8",
         }
         await server.store.insert_lines("message_status", b"\n".join(map(orjson.dumps, rows)))
         for table, values in (
@@ -175,6 +189,7 @@ async def server(clickhouse: str, tmp_path_factory: pytest.TempPathFactory) -> A
             ("consent_log", LOG),
             ("customers", address_model.customers(TENANTS)),
             ("events", [click]),
+            ("receipts", [receipt]),
         ):
             await server.store.insert_lines(table, b"\n".join(map(orjson.dumps, values)))
         yield server
@@ -228,6 +243,13 @@ async def test_a_real_message_is_as_described(server: QueryServer) -> None:
     (item,) = (await server.page("/v1/messages", ("limit", "1")))["items"]
     document = await server.page("/v1/messages/" + quote(item["message_id"], safe=""))
     _check(_answer("/v1/messages/{message_id}", 200, "application/json"), document)
+
+
+async def test_a_real_receipt_is_as_described(server: QueryServer) -> None:
+    (event,) = (await server.page("/v1/messages/m-clicked"))["events"]
+    for key in (key_of("acme"), OPERATOR):
+        document = await server.page(f"/v1/receipts/{event['receipt_id']}", key=key)
+        _check(_answer("/v1/receipts/{receipt_id}", 200, "application/json"), document)
 
 
 async def test_a_real_campaign_is_as_described(server: QueryServer) -> None:

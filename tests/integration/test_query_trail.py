@@ -98,6 +98,21 @@ _SCANNED_EVENTS = [
 """A message that a scanner looked over at its delivery and whose links it followed, and that a person opened."""
 
 
+def _receipt(receipt_id: str, tenant: str | None = "acme", **fields: Any) -> dict[str, Any]:
+    return {
+        "receipt_id": receipt_id,
+        "received_at": 1795176000000,
+        "provider": "ses",
+        "tenant": tenant,
+        "message_id": "h-1",
+        "verified": {"by": "sns", "version": "2", "topic": "arn:t", "certificate": "c.pem"},
+        "content_type": "text/plain; charset=UTF-8",
+        "query": "",
+        "body": '{"Message":"{}"}',
+        "body_encoding": "utf-8",
+    } | fields
+
+
 def _letter(number: int, tenant: str | None, **fields: Any) -> dict[str, Any]:
     return {
         "schema": "dead-letter/1",
@@ -154,6 +169,15 @@ async def server(
         ]
         await insert("events", events)
         await insert("events", events[:3])
+        receipts = [
+            _receipt("r-1"),
+            _receipt("r-1"),
+            _receipt("r/2 ü", body="//4=", body_encoding="base64"),
+            _receipt("r-theirs", "other"),
+            _receipt("r-nobodys", None),
+            _receipt("r-old", received_at=1500000000000),
+        ]
+        await insert("receipts", receipts)
         letters = [_letter(number, "acme" if number % 3 else None) for number in range(30)] + [
             _letter(90, "other")
         ]
@@ -203,6 +227,32 @@ async def test_a_message_has_its_recipients_its_unattributed_facts_and_its_event
     assert first["received_at"] == "2026-11-22T10:00:09.000Z", "the first hearing of a repeated event stays"
     assert (first["detail"], first["machine"], first["machine_reason"]) == ({"smtp": "250 ok"}, None, None)
     assert (last["machine"], last["machine_reason"]) == (True, "apple_prefetch")
+
+
+async def test_an_event_names_its_receipt_which_is_answered_as_it_arrived(server: QueryServer) -> None:
+    document = await server.page("/v1/messages/h-1")
+    event = next(event for event in document["events"] if event["receipt_id"] == "r-1")
+    assert (event["timed"], event["late"], event["reported_recipient"]) == (True, False, None)
+    (late,) = (await server.page("/v1/messages/only-events"))["events"]
+    assert late["late"] is True
+    arrived = _receipt("r-1", received_at="2026-11-20T12:00:00.000Z")
+    del arrived["tenant"]
+    assert await server.page("/v1/receipts/r-1") == arrived
+    binary = await server.page("/v1/receipts/" + quote("r/2 ü", safe=""))
+    assert (binary["body"], binary["body_encoding"]) == ("//4=", "base64")
+
+
+async def test_a_receipt_of_another_tenant_or_of_nobody_or_an_expired_one_is_404(server: QueryServer) -> None:
+    told = set()
+    for receipt_id in ("r-theirs", "r-nobodys", "r-old", "none"):
+        status, problem = await server.get(f"/v1/receipts/{receipt_id}")
+        assert status == 404, receipt_id
+        told.add(orjson.dumps(problem))
+    assert len(told) == 1, "nothing tells one from another"
+    assert (await server.page("/v1/receipts/r-theirs", key=OPERATOR))["tenant"] == "other"
+    assert (await server.page("/v1/receipts/r-nobodys", key=OPERATOR))["tenant"] is None
+    status, _ = await server.get("/v1/receipts/r-theirs", ("tenant", "acme"), key=OPERATOR)
+    assert status == 404
 
 
 async def test_the_trail_tells_machines_by_their_agents_and_by_what_stands_around_them_as_the_counts_have_it(

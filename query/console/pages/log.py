@@ -1,18 +1,16 @@
 """The email log and the SMS log: what became of every message for every recipient."""
 
 from collections import Counter
-from typing import Any
 
 from aiohttp import web
 
 from query.auth import scope_of
+from query.console.blocked import blocked_among
 from query.console.forms import Field, Option, form_of
 from query.console.navigation import Entry
 from query.console.page import page, render
 from query.console.visit import Visit
 from query.routes.messages import PARAMETERS, is_stream, messages_document, stream_messages
-from query.sql.addresses import about, standings_sql
-from schemas.standing import Standing
 from schemas.status import COUNTS, Status, label
 
 EMAIL, SMS = "/email-log", "/sms-log"
@@ -43,21 +41,13 @@ async def _log(visit: Visit, channel: str) -> web.StreamResponse:
         sort=given.get("sort", "-at"),
         items=document["items"],
         next=document["next"],
-        blocked=await _blocked(visit, channel, given, document["items"]),
+        blocked=await blocked_among(
+            visit,
+            scope_of(visit.principal, given),
+            channel,
+            (item["recipient"] for item in document["items"]),
+        ),
     )
-
-
-async def _blocked(
-    visit: Visit, channel: str, given: dict[str, Any], items: list[dict[str, Any]]
-) -> dict[tuple[str | None, str], dict[str, Any]]:
-    """The standing of those addresses on the page that are not to be written to now, by tenant and address."""
-    if not items:
-        return {}
-    places = [(channel, item["recipient"]) for item in items]
-    where = about(scope_of(visit.principal, given), places)
-    where.equal("m.standing", Standing.INVALID)
-    rows = await visit.context.rows(standings_sql(where), where.parameters)
-    return {(row["tenant"] if visit.is_operator else None, row["address"]): row for row in rows}
 
 
 def fields(channel: str, vocabulary: str) -> list[Field]:

@@ -39,17 +39,47 @@ document.addEventListener("keydown", (event) => {
   search.focus();
 });
 
-// What a button copies; where a browser lets no page do that, it is selected for whoever reads.
+// What a button copies: what it names, or a link to the page. Where a browser lets no page do that, it is selected for whoever reads.
 for (const button of document.querySelectorAll("[data-copies]")) {
+  const source = document.getElementById(button.dataset.copies);
+  if (!source && !navigator.clipboard) continue;
   button.hidden = false;
+  const label = button.textContent;
   button.addEventListener("click", async () => {
-    const source = document.getElementById(button.dataset.copies);
-    getSelection().selectAllChildren(source);
+    if (source) getSelection().selectAllChildren(source);
     try {
-      await navigator.clipboard.writeText(source.textContent);
+      await navigator.clipboard.writeText(source ? source.textContent : location.href);
       button.textContent = "Copied";
     } catch {
-      button.textContent = "Selected: copy it now";
+      button.textContent = source ? "Selected: copy it now" : "Not copied";
     }
+    setTimeout(() => { button.textContent = label; }, 2000);
   });
+}
+
+// What a provider posted is fetched once somebody looks at it; until then, and where that fails, a link leads to it.
+for (const raw of document.querySelectorAll("details[data-fetches]")) {
+  raw.addEventListener("toggle", async () => {
+    const link = raw.querySelector("a");
+    if (!raw.open || !link) return;
+    const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+    const receipt = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".receipt");
+    if (receipt && link.isConnected) link.replaceWith(document.adoptNode(receipt));
+  });
+}
+
+// The way back: a page of a list knows the next one alone, so each tells where it was come from.
+const next = document.querySelector("a[rel=next]");
+if (next) sessionStorage.setItem(`before ${next.href}`, location.href);
+const previous = document.querySelector("a[rel=prev]");
+const before = sessionStorage.getItem(`before ${location.href}`);
+if (previous && before) {
+  previous.href = before;
+  previous.hidden = false;
+}
+
+// A phone shows the rows of a list as cards, which takes from its table what screen readers know it by.
+const ROLES = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
+for (const part of document.querySelectorAll("table.list, table.list :is(thead, tbody, tr, th, td)")) {
+  part.setAttribute("role", ROLES[part.tagName] ?? (part.scope === "row" ? "rowheader" : "columnheader"));
 }
