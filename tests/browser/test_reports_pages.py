@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
@@ -198,6 +199,10 @@ async def test_a_stopped_tenant_is_seen_beside_the_accepted_rates_and_released_b
         await expect(whole.locator("[data-column=standing] .badge")).to_have_text("blocked")
         await expect(whole.locator("[data-column=bounce_rate]")).to_have_text("100\N{NO-BREAK SPACE}%")
         await expect(page.locator("text.mark").filter(has_text="block 10")).to_have_count(1)
+        lead = urlsplit(str(await whole.locator("[data-column=bounced] a").get_attribute("href")))
+        asked = {name: values[0] for name, values in parse_qs(lead.query).items()}
+        assert lead.path == "/email-log"
+        assert len(stack.items("/v1/messages", OPERATOR_KEY, channel="email", **asked)) == 150
         await someone.look("report-sender-health")
         await whole.get_by_role("link", name="Release…").click()
         await someone.look("release")
