@@ -349,7 +349,7 @@ async def test_no_mailings_is_said_with_what_makes_them(analyst: Reader) -> None
     await analyst.look("mailings-empty")
 
 
-async def test_links_of_a_real_mailing_and_who_opened_it_by_machine_stand_beside_each_other(
+async def test_a_link_that_was_clicked_is_shown_and_leads_to_who_clicked_it(
     reader: OpenReader, stack: Stack
 ) -> None:
     """The whole way: what SES reports, and what the page then shows."""
