@@ -34,7 +34,13 @@ COLUMNS = ("Delivered", "Opened", "By people", "Clicked", "Bounced", "Complained
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
 async def rows(store: Store) -> list[Row]:
     """The mailings, some of them with names that nobody should have to expect."""
-    rows = make_mailings(900, ("gamma",), seed=31)
+    # Other tests have messages of both channels under the names of some campaigns.
+    rows = [
+        row | {"campaign": f"{row['campaign']} mailing"}
+        if row["campaign"] in ("spring", "it's 100%_")
+        else row
+        for row in make_mailings(900, ("gamma",), seed=31)
+    ]
     mailed = [row for row in make_mailings(60, ("gamma",), seed=32) if row["channel"] == "email"]
     named = [
         row | {"campaign": name, "subject": name, "message_id": f"hostile-{number}-{row['message_id']}"}
@@ -71,7 +77,8 @@ async def test_the_list_shows_each_mailing_with_the_figures_of_the_api(analyst: 
     items = stack.ask("/v1/campaigns", GAMMA.key, tz=ZONE, compare="previous", limit="50").json()["items"]
     names = [text.strip() for text in await page.locator("tbody th .titled").all_inner_texts()]
     assert names == [
-        " ".join((item["campaign"] or item["subject"] or "(no subject known)").split()) for item in items
+        " ".join((item["campaign"] or item["subject"] or "(no subject known)").replace("\0", "").split())
+        for item in items
     ]
     for item, line in zip(items, await page.locator("tbody tr").all(), strict=True):
         if item["channel"] == "sms":
@@ -100,7 +107,7 @@ async def test_each_figure_of_the_list_leads_to_as_many_messages_as_it_counts(
 ) -> None:
     page = analyst.page
     for filters in (
-        "campaign=spring",
+        "campaign=spring%20mailing",
         "q=receipt&limit=3",
         "q=spring&domain=gmail.com",
         "channel=sms&limit=3",
@@ -342,7 +349,7 @@ async def test_no_mailings_is_said_with_what_makes_them(analyst: Reader) -> None
     await analyst.look("mailings-empty")
 
 
-async def test_links_of_a_real_mailing_and_who_opened_it_by_machine_stand_beside_each_other(
+async def test_a_link_that_was_clicked_is_shown_and_leads_to_who_clicked_it(
     reader: OpenReader, stack: Stack
 ) -> None:
     """The whole way: what SES reports, and what the page then shows."""
