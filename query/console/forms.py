@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from query.console.moments import from_field, local, minute, to_field
-from query.console.visit import Visit
+from query.console.visit import NONE, Visit
 
 Option = tuple[str, str]
 """Value and label."""
@@ -62,6 +62,7 @@ class Form:
     fields: Sequence[Filled]
     in_force: Sequence[InForce]
     kept: Sequence[tuple[str, str]]
+    """Name and value of the fields that nobody sees."""
     clear: str
     """The URL without any filter."""
 
@@ -95,7 +96,11 @@ def form_of(visit: Visit, fields: Sequence[Field]) -> Form:
             if each or field.none
         ]
     names = {*KEPT, *(field.name for field in fields if field.kind == "kept")}
-    kept = [(name, value) for name, value in query.items() if name in names]
+    kept = [
+        (name, value) if value or name in KEPT else (NONE, name)
+        for name, value in query.items()
+        if name in names
+    ]
     return Form(filled, in_force, kept, visit.here(**dict.fromkeys((each.name for each in fields), None)))
 
 

@@ -145,6 +145,18 @@ async def test_what_has_no_mailing_is_found_by_ticking_none(analyst: Reader) -> 
     await expect(page.locator("tbody tr")).to_have_count(3)
 
 
+async def test_what_a_figure_led_here_with_stays_in_force_when_another_filter_is_added(
+    analyst: Reader,
+) -> None:
+    page = analyst.page
+    await page.goto("/email-log?method=alone&subject_is=&cause=mailbox")
+    await page.get_by_label("Search", exact=True).fill("lonely")
+    await page.get_by_role("button", name="Find").click()
+    await expect(page).to_have_url(re.compile("q=lonely"))
+    query = parse_qs(urlsplit(page.url).query, keep_blank_values=True)
+    assert query == {"method": ["alone"], "subject_is": [""], "cause": ["mailbox"], "q": ["lonely"]}
+
+
 async def test_a_link_to_what_is_shown_can_be_copied(reader: OpenReader) -> None:
     async with reader(permissions=["clipboard-read", "clipboard-write"]) as someone:
         page = someone.page
