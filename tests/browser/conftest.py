@@ -15,6 +15,7 @@ from runtime.clickhouse import ClickHouse
 from tests.browser.browser import executable, running
 from tests.browser.reader import Reader
 from tests.system.stack import ROOT, Stack
+from tests.system.tenants import OF_CONSOLE, tenants_file
 
 LOG = ROOT / ".cache" / "browser-tests.log"
 """Where to read what the run of the last tests said."""
@@ -31,6 +32,7 @@ def stack() -> Iterator[Stack]:
     executable()  # without a browser there is nothing to start it for
     root = Path(tempfile.mkdtemp(prefix="waybill-browser-"))
     stack = Stack(root, WAYBILL_CONSOLE_SECRET=SECRET)
+    stack.tenants_file.write_text(tenants_file(*OF_CONSOLE))
     try:
         stack.start()
         yield stack

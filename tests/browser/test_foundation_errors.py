@@ -24,7 +24,7 @@ from tests.integration.query_stage import QueryServer
 from tests.system.client import Request, call, get
 from tests.system.payloads import at, bounce, mail, new_address, new_id
 from tests.system.stack import Stack
-from tests.system.tenants import BETA, FIRST, GAMMA, OPERATOR_KEY, tenants_file
+from tests.system.tenants import BETA, GAMMA, OF_CONSOLE, OPERATOR_KEY, tenants_file
 from tests.system.waiting import eventually
 
 Form = dict[str, str | float | bool]
@@ -208,7 +208,7 @@ async def test_the_operator_resets_an_address_of_the_tenant_that_they_name(
 
     await store.insert("address_standing", [_BLOCKED | {"address": address, "tenant": "beta"}])
     stack.accept(bounce(mail(new_id(), [address], at(0)), at(1)), tenant=GAMMA)
-    may_reset = tenants_file(*FIRST).replace(
+    may_reset = tenants_file(*OF_CONSOLE).replace(
         'scopes = ["read", "admin"]', 'scopes = ["read", "admin", "reset"]'
     )
     try:
@@ -232,7 +232,7 @@ async def test_the_operator_resets_an_address_of_the_tenant_that_they_name(
         reset = stack.ask(f"/v1/addresses/{address}", GAMMA.key).json()["reset"]
         assert (reset["actor"], reset["reason"]) == ("Olga of operations", "Gamma asked for it")
     finally:
-        _replace(stack.tenants_file, tenants_file(*FIRST), stack)
+        _replace(stack.tenants_file, tenants_file(*OF_CONSOLE), stack)
 
 
 async def _until(condition: Callable[[], bool], what: str) -> None:

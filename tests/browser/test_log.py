@@ -16,17 +16,17 @@ from tests.browser.reader import Reader
 from tests.integration.log_model import HOSTILE, Row, make_rows
 from tests.system.payloads import at, bounce, mail, new_id
 from tests.system.stack import Stack
-from tests.system.tenants import ACME, BETA, OPERATOR_KEY
+from tests.system.tenants import ACME, EPSILON, OPERATOR_KEY, ZETA
 from tests.system.waiting import eventually
 
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{ 7 * 7 }}"
-ROWS = make_rows(900, ("acme",)) + make_rows(40, ("beta",), seed=5)
+ROWS = make_rows(900, ("epsilon",)) + make_rows(40, ("zeta",), seed=5)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
 async def rows(store: Store) -> list[Row]:
     """What is in the log."""
-    hostile = next(row for row in ROWS if row["tenant"] == "acme" and row["channel"] == "email")
+    hostile = next(row for row in ROWS if row["tenant"] == "epsilon" and row["channel"] == "email")
     hostile |= {"subject": MARKUP, "campaign": MARKUP, "category": MARKUP}
     await store.insert("message_status", ROWS)
     return ROWS
@@ -34,9 +34,9 @@ async def rows(store: Store) -> list[Row]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def analyst(reader: OpenReader) -> AsyncIterator[Reader]:
-    """Somebody of acme who looks at the email log."""
+    """Somebody of epsilon who looks at the email log."""
     async with reader() as someone:
-        await someone.sign_in(ACME.key, "/email-log")
+        await someone.sign_in(EPSILON.key, "/email-log")
         yield someone
 
 
@@ -44,7 +44,7 @@ def _ours(channel: str, **wanted: Any) -> list[Row]:
     return [
         row
         for row in ROWS
-        if (row["tenant"], row["channel"]) == ("acme", channel)
+        if (row["tenant"], row["channel"]) == ("epsilon", channel)
         and all(row[name] == value for name, value in wanted.items())
     ]
 
@@ -162,10 +162,10 @@ async def test_an_empty_log_says_so_and_what_to_do(reader: OpenReader, analyst: 
 
 async def test_another_tenants_rows_are_never_shown(reader: OpenReader, stack: Stack) -> None:
     async with reader() as someone:
-        await someone.sign_in(BETA.key, "/email-log")
+        await someone.sign_in(ZETA.key, "/email-log")
         shown = await someone.page.locator("tbody tr").count()
-        assert shown == sum((row["tenant"], row["channel"]) == ("beta", "email") for row in ROWS)
-        answer = await someone.page.goto("/email-log?tenant=acme")
+        assert shown == sum((row["tenant"], row["channel"]) == ("zeta", "email") for row in ROWS)
+        answer = await someone.page.goto("/email-log?tenant=epsilon")
         assert answer is not None and answer.status == 400
         await expect(someone.page.get_by_text("only the operator")).to_be_visible()
 
@@ -176,10 +176,10 @@ async def test_the_operator_sees_all_tenants_or_the_one_chosen_which_stays_chose
         await someone.sign_in(OPERATOR_KEY, "/email-log")
         await expect(page.locator("thead")).to_contain_text("Tenant")
         await someone.look("email-log-operator")
-        await page.get_by_label("Tenant").select_option("beta")
-        await expect(page).to_have_url(re.compile(r"/email-log\?tenant=beta$"))
+        await page.get_by_label("Tenant").select_option("zeta")
+        await expect(page).to_have_url(re.compile(r"/email-log\?tenant=zeta$"))
         await page.goto("/sms-log")
-        await expect(page).to_have_url(re.compile(r"/sms-log\?tenant=beta$"))
+        await expect(page).to_have_url(re.compile(r"/sms-log\?tenant=zeta$"))
         await page.get_by_label("Tenant").select_option("")
         await expect(page).to_have_url(re.compile(r"/sms-log$"))
 

@@ -16,7 +16,7 @@ from tests.browser.reader import ZONE, Reader
 from tests.integration.log_model import Row, make_rows
 from tests.system import payloads
 from tests.system.stack import Stack
-from tests.system.tenants import BETA, DELTA, FIRST, GAMMA, OPERATOR_KEY, SHARED_TOPIC, tenants_file
+from tests.system.tenants import BETA, DELTA, GAMMA, OF_CONSOLE, OPERATOR_KEY, SHARED_TOPIC, tenants_file
 from tests.system.waiting import eventually
 
 HEADINGS = {"email": "Email", "sms": "Text messages"}
@@ -181,7 +181,7 @@ async def test_a_new_tenant_is_told_what_to_do_and_one_that_sent_nothing_lately_
     reader: OpenReader, stack: Stack, store: Store
 ) -> None:
     try:
-        _tenants(stack, *FIRST, DELTA)
+        _tenants(stack, *OF_CONSOLE, DELTA)
         async with reader() as someone:
             await someone.sign_in(DELTA.key)
             await expect(someone.page.get_by_text("Three steps to the first message")).to_be_visible()
@@ -193,7 +193,7 @@ async def test_a_new_tenant_is_told_what_to_do_and_one_that_sent_nothing_lately_
             await expect(someone.page.get_by_text("Nothing was sent in the last 30 days")).to_be_visible()
             await someone.look("overview-nothing-lately")
     finally:
-        _tenants(stack, *FIRST)
+        _tenants(stack, *OF_CONSOLE)
 
 
 async def test_the_operator_sees_each_tenant_and_the_way_to_its_overview(

@@ -13,7 +13,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import SECRET, OpenReader
 from tests.system.client import Request, call
 from tests.system.stack import Stack
-from tests.system.tenants import ACME, DELTA, FIRST, tenants_file, write_only
+from tests.system.tenants import ACME, DELTA, OF_CONSOLE, tenants_file, write_only
 from tests.system.waiting import eventually
 
 
@@ -87,18 +87,18 @@ async def test_a_key_that_is_taken_out_of_the_tenants_file_ends_its_sessions_at_
         return stack.ask("/v1/statuses", key).status
 
     try:
-        stack.tenants_file.write_text(tenants_file(*FIRST, DELTA))
+        stack.tenants_file.write_text(tenants_file(*OF_CONSOLE, DELTA))
         stack.process.send_signal(signal.SIGHUP)
         eventually(lambda: known(DELTA.key) == 200, 10, "the new tenant's key is known")
         async with reader() as someone:
             await someone.sign_in(DELTA.key)
-            stack.tenants_file.write_text(tenants_file(*FIRST))
+            stack.tenants_file.write_text(tenants_file(*OF_CONSOLE))
             stack.process.send_signal(signal.SIGHUP)
             eventually(lambda: known(DELTA.key) == 401, 10, "the key is known no more")
             await someone.page.goto("/sms-log")
             await expect(someone.page.get_by_text("Your session has ended")).to_be_visible()
     finally:
-        stack.tenants_file.write_text(tenants_file(*FIRST))
+        stack.tenants_file.write_text(tenants_file(*OF_CONSOLE))
         stack.process.send_signal(signal.SIGHUP)
 
 
