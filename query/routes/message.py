@@ -11,27 +11,12 @@ from query.context import Context, asked
 from query.machine_verdicts import with_verdicts
 from query.parameters import refused
 from query.routes.messages import as_item
-from query.sql.message import DESCRIPTORS, events_sql, recipients_sql
+from query.sql.message import DESCRIPTORS, EVENT_FIELDS, events_sql, recipients_sql
 from query.sql.messages import FIELDS, bind_labels, item_columns
 from query.sql.where import Where
 from runtime.http import json_response
 from schemas.problems import NOT_FOUND, ProblemError
 from schemas.tenants import Principal
-
-_EVENT_FIELDS = (
-    "event_id",
-    "recipient",
-    "outcome",
-    "at",
-    "received_at",
-    "detail",
-    "machine",
-    "machine_reason",
-    "timed",
-    "late",
-    "reported_recipient",
-    "receipt_id",
-)
 
 
 async def get_message(request: web.Request) -> web.Response:
@@ -72,7 +57,7 @@ def _message(message_id: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What the rows say of the message as a whole: of each field the first that is said."""
 
     def first(name: str) -> Any:
-        return next((row[name] for row in rows if row.get(name) is not None), None)
+        return next((row[name] for row in rows if row.get(name) not in (None, "")), None)
 
     return {
         "message_id": message_id,
@@ -91,6 +76,8 @@ def _recipient(row: dict[str, Any], with_tenant: bool) -> dict[str, Any]:
 
 
 def _event(row: dict[str, Any]) -> dict[str, Any]:
-    event = {name: row[name] for name in _EVENT_FIELDS}
+    event = {name: row[name] for name in EVENT_FIELDS}
+    for name in ("recipient", "machine_reason", "reported_recipient"):
+        event[name] = event[name] or None
     event["detail"] = orjson.loads(row["detail"]) if row["detail"] else {}
     return event

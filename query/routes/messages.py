@@ -15,6 +15,7 @@ from query.log_pages import log_page
 from query.parameters import Parameter, boolean, choice, limit, refused, stripped, text, time
 from query.sql.messages import (
     OBJECTS,
+    OR_NULL,
     SORTS,
     add_log_filters,
     bind_labels,
@@ -82,19 +83,20 @@ async def stream_log(
     """All log rows of `where` in the format asked for."""
     if "cursor" in given:
         raise refused("cursor", "a stream is the whole result and has no pages")
-    columns, order = _as_asked(context, principal, given, where)
+    columns, order = _as_asked(context, principal, given, where, nulls=True)
     sql = whole_sql(where, columns, order)
     return await export(request, context, sql, where.parameters, given["format"], "messages", as_item)
 
 
 def _as_asked(
-    context: Context, principal: Principal, given: Mapping[str, Any], where: Where
+    context: Context, principal: Principal, given: Mapping[str, Any], where: Where, *, nulls: bool = False
 ) -> tuple[str, list[SortColumn]]:
     """Adds the log's own filters to `where`; gives the columns of an item and the order. Raises ProblemError."""
     if "clicked_link" in given and not given.get("campaign"):
         raise refused("clicked_link", "expected `campaign` beside it")
     add_log_filters(where, given)
-    columns = item_columns(bind_labels(where, context.tenants), with_tenant=principal.tenant is None)
+    labelled, with_tenant = bind_labels(where, context.tenants), principal.tenant is None
+    columns = item_columns(labelled, with_tenant=with_tenant, nulls=nulls)
     return columns, order_of(given.get("sort", "-at"))
 
 
@@ -120,9 +122,10 @@ async def log_document(
 
 
 def as_item(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as an item: objects as objects, without the order's values."""
+    """A row as an item: objects as objects, '' as null where it stands for none, without the order's values."""
     item = {name: value for name, value in row.items() if not (name[0] == "k" and name[1:].isdigit())}
+    for name in OR_NULL:
+        item[name] = item[name] or None
     for name in OBJECTS:
-        if item[name] is not None:
-            item[name] = orjson.loads(item[name])
+        item[name] = orjson.loads(item[name]) if item[name] else None
     return item
