@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Locator, expect
 
 from query.console.figures import KINDS
+from query.console.wording import number
 from tests.browser.conftest import OpenReader, Store
 from tests.browser.numbers import number_of, rate_shown, rows_behind
 from tests.browser.reader import ZONE, Reader
@@ -87,7 +88,7 @@ async def test_the_list_shows_each_mailing_with_the_figures_of_the_api(analyst: 
             cell = await line.locator(f"[data-label='{label}']").inner_text()
             if item["rates"][rate] is not None:
                 assert cell.startswith(rate_shown(item["rates"][rate])), (item["campaign"], label)
-                assert str(item["counts"][count]) in cell
+                assert number(item["counts"][count]) in cell
             else:
                 untracked = item["tracking"]["opens"] == "no" and rate in ("open", "human_open", "click")
                 assert cell.startswith("not tracked" if untracked else "–")

@@ -14,7 +14,7 @@ from tests.browser.conftest import OpenReader, Store
 from tests.browser.reader import Reader
 from tests.integration.report_stage import change, consent_of, message
 from tests.system.stack import Stack
-from tests.system.tenants import ACME, BETA, GAMMA, OPERATOR_KEY
+from tests.system.tenants import ACME, BETA, ETA, OPERATOR_KEY
 from tests.system.waiting import eventually
 
 SENDER = "reports@ses.example.com"
@@ -23,7 +23,7 @@ NARROWED = f"sender={SENDER}"
 OF_OCTOBER = {"delivered": 7, "bounced": 2, "complained": 1}
 """What became of the messages of October; those of November were all opened."""
 
-BLOCKED = "bounces@gamma.example"
+BLOCKED = "bounces@eta.example"
 
 
 def _messages() -> list[dict[str, object]]:
@@ -59,9 +59,7 @@ async def rows(store: Store) -> None:
     await store.insert("consents", [consent_of(entry)])
     lately = f"{datetime.now(UTC) - timedelta(hours=3):%Y-%m-%dT%H:%M}"
     bounced = [
-        message(
-            f"r-gone-{n}", f"gone{n}@reports.example", lately, "bounced", sender=BLOCKED, tenant=GAMMA.name
-        )
+        message(f"r-gone-{n}", f"gone{n}@reports.example", lately, "bounced", sender=BLOCKED, tenant=ETA.name)
         for n in range(150)
     ]
     await store.insert("message_status", bounced)
@@ -188,13 +186,13 @@ async def test_a_stopped_tenant_is_seen_beside_the_accepted_rates_and_released_b
     reader: OpenReader, stack: Stack
 ) -> None:
     def standing() -> str:
-        (item,) = stack.ask("/v1/tenants", OPERATOR_KEY, tenant=GAMMA.name).json()["items"]
+        (item,) = stack.ask("/v1/tenants", OPERATOR_KEY, tenant=ETA.name).json()["items"]
         return str(item["standing"])
 
-    eventually(lambda: standing() == "blocked", 30, "gamma is blocked")
+    eventually(lambda: standing() == "blocked", 30, "eta is blocked")
     async with reader() as someone:
         page = someone.page
-        await someone.sign_in(OPERATOR_KEY, f"/reports/sender-health?tenant={GAMMA.name}")
+        await someone.sign_in(OPERATOR_KEY, f"/reports/sender-health?tenant={ETA.name}")
         whole = page.locator("table.report tbody tr").filter(has_text="the tenant as a whole")
         await expect(whole.locator("[data-column=standing] .badge")).to_have_text("blocked")
         await expect(whole.locator("[data-column=bounce_rate]")).to_have_text("100\N{NO-BREAK SPACE}%")
@@ -212,11 +210,11 @@ async def test_a_stopped_tenant_is_seen_beside_the_accepted_rates_and_released_b
         await expect(page.get_by_role("alert")).to_contain_text("Both are needed")
         await page.get_by_label("Who releases it").fill("Robin")
         await page.get_by_role("button", name="Release").click()
-        await expect(page.get_by_role("status")).to_contain_text("gamma is released")
-        eventually(lambda: standing() == "ok", 20, "gamma is released")
+        await expect(page.get_by_role("status")).to_contain_text("eta is released")
+        eventually(lambda: standing() == "ok", 20, "eta is released")
         await page.reload()
         await expect(page.get_by_role("link", name="Release…")).to_have_count(0)
-    (item,) = stack.ask("/v1/tenants", OPERATOR_KEY, tenant=GAMMA.name).json()["items"]
+    (item,) = stack.ask("/v1/tenants", OPERATOR_KEY, tenant=ETA.name).json()["items"]
     assert [item["history"][0][name] for name in ("kind", "actor", "recorded_by")] == [
         "released",
         "Robin",
@@ -226,12 +224,12 @@ async def test_a_stopped_tenant_is_seen_beside_the_accepted_rates_and_released_b
 
 async def test_whoever_is_no_operator_neither_sees_nor_may_release(reader: OpenReader) -> None:
     async with reader() as someone:
-        await someone.sign_in(GAMMA.key, "/reports/sender-health")
+        await someone.sign_in(ETA.key, "/reports/sender-health")
         await expect(someone.page.locator("table.report tbody tr").first).to_be_visible()
         await expect(someone.page.get_by_role("link", name="Release…")).to_have_count(0)
-        answer = await someone.page.goto(f"/tenants/{GAMMA.name}/release")
+        answer = await someone.page.goto(f"/tenants/{ETA.name}/release")
         assert answer is not None and answer.status == 403
         token = await someone.page.locator("input[name=csrf]").first.input_value()
         form: dict[str, str | float | bool] = {"csrf": token, "actor": "Eve", "reason": "because"}
-        posted = await someone.context.request.post(f"/tenants/{GAMMA.name}/release", form=form)
+        posted = await someone.context.request.post(f"/tenants/{ETA.name}/release", form=form)
         assert posted.status == 403

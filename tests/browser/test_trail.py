@@ -251,7 +251,7 @@ async def test_of_a_message_to_several_each_has_a_part_and_nobody_gets_what_nobo
     page = analyst.page
     await page.goto(_path("to-several"))
     await expect(page.locator("tbody tr")).to_have_count(2)
-    await expect(page.locator(".note")).to_contain_text(
+    await expect(page.locator(".told")).to_contain_text(
         "2 opens and 1 click of this message are nobody’s in particular"
     )
     assert len(await _steps(page)) == 4

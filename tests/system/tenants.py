@@ -67,6 +67,8 @@ DELTA = _tenant(4, "delta")
 """Joins later: not in the file with which the run begins."""
 EPSILON, ZETA = _tenant(5, "epsilon"), _tenant(6, "zeta", 'vocabulary = "class-manager"')
 """Of the browser's tests of the log alone, which know every row that there is."""
+ETA = _tenant(7, "eta")
+"""Of the browser's test of a tenant that is stopped: its rates are known."""
 
 SHARED_TOPIC = _topic("everybodys-ses")
 FOREIGN_TOPIC = _topic("somebody-elses")
@@ -85,4 +87,4 @@ def tenants_file(*tenants: Tenant) -> str:
 
 
 FIRST = (ACME, BETA, GAMMA)
-OF_CONSOLE = (*FIRST, EPSILON, ZETA)
+OF_CONSOLE = (*FIRST, EPSILON, ZETA, ETA)
