@@ -108,7 +108,7 @@ def test_an_application_asks_sends_registers_and_reads_back(stack: Stack, exampl
 
     def read_back() -> None:
         instead = {"spring": campaign, "customers/42": f"customers/{customer}", "ann@example.org": ann}
-        bounced, rates, of_customer, diagnosis = typed(stack, reading, **instead)
+        bounced, rates, mailed, of_customer, diagnosis = typed(stack, reading, **instead)
         (item,) = bounced["items"]
         assert (item["recipient"], item["customer"], item["status"]) == (ben, "ben", "bounced")
         (mailing,) = [one for one in rates["items"] if one["key"] == {"campaign": campaign}]
@@ -118,6 +118,7 @@ def test_an_application_asks_sends_registers_and_reads_back(stack: Stack, exampl
             "skipped": 1,
             "invalid": 1,
         }
+        assert (mailed["campaign"], mailed["counts"]) == (campaign, mailing["counts"])
         (item,) = of_customer["items"]
         assert (item["subject"], item["status"]) == ("Spring news", "delivered")
         told = codes(diagnosis)["delivered_not_seen"]

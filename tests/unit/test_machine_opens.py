@@ -47,7 +47,9 @@ def test_every_rule_has_a_source_and_a_reason_that_is_declared_and_every_reason_
 def test_every_reason_is_in_the_docs_and_in_the_api_s_description() -> None:
     section = (ROOT / "docs/data-model.md").read_text().split("## Machine opens")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(MACHINE_REASONS)
-    event = yaml.safe_load((ROOT / "schemas/openapi.yaml").read_text())["components"]["schemas"]["EventFields"]
+    event = yaml.safe_load((ROOT / "schemas/openapi.yaml").read_text())["components"]["schemas"][
+        "EventFields"
+    ]
     assert all(reason in event["properties"]["machine_reason"]["description"] for reason in MACHINE_REASONS)
     assert all(reason.label and reason.meaning.endswith(".") for reason in MACHINE_REASONS.values())
 
