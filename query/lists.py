@@ -1,6 +1,6 @@
 """How a list is answered: a page of it as JSON, or the whole as a stream."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -8,10 +8,10 @@ from aiohttp import web
 
 from query.context import Context
 from query.cursors import decode_cursor, encode_cursor, question
-from query.exports import FORMATS, export
+from query.exports import FORMATS, AsItem, export
 from query.parameters import Parameter, choice, limit, refused, text
 from query.sql.lists import Listed, page_sql, whole_sql
-from query.sql.where import Where, after
+from query.sql.where import SortColumn, Where, after
 from runtime.http import json_response
 from schemas.tenants import Principal
 
@@ -49,27 +49,41 @@ def is_stream(given: Mapping[str, Any]) -> bool:
     return bool(given.get("format", "json") != "json")
 
 
+class Paging:
+    """Which page of a list is asked for: the one after `place` (the order's values of a row; None = the first), `size` items."""
+
+    def __init__(
+        self, principal: Principal, given: Mapping[str, Any], name: str, order: Sequence[SortColumn]
+    ) -> None:
+        """`name` tells whose cursors these are. Raises ProblemError for a cursor that is not one of this question."""
+        filters = {each: value for each, value in given.items() if each not in _NOT_THE_QUESTION}
+        self._question = question(name, principal.tenant, filters=filters)
+        self._order = order
+        self.size: int = given.get("limit", DEFAULT_LIMIT)
+        self.place: list[Any] | None = None
+        if "cursor" in given:
+            kinds = [_KINDS[column.kind] for column in order]
+            self.place = decode_cursor(given["cursor"], self._question, kinds)
+
+    def document(self, rows: Sequence[dict[str, Any]], as_item: AsItem) -> dict[str, Any]:
+        """The page out of its rows and one more, if there is one; they have the order's values as k0, k1, …"""
+        more = None
+        if len(rows) > self.size:
+            last = rows[self.size - 1]
+            more = encode_cursor(self._question, [last[f"k{number}"] for number in range(len(self._order))])
+        return {"items": [as_item(row) for row in rows[: self.size]], "next": more}
+
+
 async def list_document(
     context: Context, principal: Principal, given: Mapping[str, Any], listed: Listed, where: Where
 ) -> dict[str, Any]:
     """A page of the rows of `where`: its items and the cursor of the next one. Raises ProblemError."""
     order = listed.order(given.get("sort", listed.default_sort))
-    as_item = item_reader(listed)
-    filters = {name: value for name, value in given.items() if name not in _NOT_THE_QUESTION}
-    this = question(listed.name, principal.tenant, filters=filters)
-    size = given.get("limit", DEFAULT_LIMIT)
-    if "cursor" in given:
-        place = decode_cursor(given["cursor"], this, [_KINDS[column.kind] for column in order])
-        where.add(after(where, order, place))
-    rows = await context.rows(
-        page_sql(listed, where, order, size + 1, with_tenant=principal.tenant is None), where.parameters
-    )
-    more = (
-        encode_cursor(this, [rows[size - 1][f"k{number}"] for number in range(len(order))])
-        if len(rows) > size
-        else None
-    )
-    return {"items": [as_item(row) for row in rows[:size]], "next": more}
+    paging = Paging(principal, given, listed.name, order)
+    if paging.place is not None:
+        where.add(after(where, order, paging.place))
+    sql = page_sql(listed, where, order, paging.size + 1, with_tenant=principal.tenant is None)
+    return paging.document(await context.rows(sql, where.parameters), item_reader(listed))
 
 
 async def stream_list(
@@ -90,7 +104,7 @@ async def stream_list(
     )
 
 
-def item_reader(listed: Listed) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def item_reader(listed: Listed) -> AsItem:
     """Makes rows items: objects as objects, without the order's values."""
     fields = frozenset((*listed.columns, "tenant"))
 

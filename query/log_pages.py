@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from query.context import Context
+from query.periods import Span
 from query.sql.messages import (
     NARROW,
     after_page,
@@ -25,9 +26,6 @@ from query.sql.messages import (
     windows,
 )
 from query.sql.where import Scope, SortColumn, Where, after
-
-Span = tuple[int | None, int | None]
-"""The half-open range of `at` that is asked about, ms; None leaves an end open."""
 
 _TWICE = 2
 """Of a row that was updated just now the store has several versions for a while: as many places as this are asked for."""

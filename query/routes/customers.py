@@ -10,9 +10,10 @@ from query.context import Context, asked
 from query.diagnosis import CustomerEvidence, of_customer
 from query.evidence import NEWEST, Known, about_addresses, evidence_of, the_customer
 from query.filters import add_shared
+from query.lists import is_stream
 from query.parameters import Parameter
 from query.routes.addresses import consent_document, standing_document
-from query.routes.messages import PARAMETERS, is_stream, log_document, stream_log
+from query.routes.messages import PARAMETERS, log_document, stream_log
 from query.sql.addresses import Place
 from query.sql.customers import sent_to
 from query.sql.where import Scope, Where

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from query.auth import scope_of
 from query.context import Context, asked
 from query.evidence import only_tenant
 from query.machine_verdicts import with_verdicts
+from query.routes.message import as_event
 from query.routes.messages import as_item
 from query.sql.documents import events_sql, messages_sql, of_document, of_messages
 from query.sql.messages import bind_labels, item_columns
@@ -48,10 +48,6 @@ async def document_trail(
         "unattributed": {
             name: sum(row[name] for row in told if not row["recipient"]) for name in ("opens", "clicks")
         },
-        "events": [_event(row) for row in with_verdicts(events[:MOST_EVENTS], verdicts)],
+        "events": [as_event(row) for row in with_verdicts(events[:MOST_EVENTS], verdicts)],
         "cut": len(rows) > MOST_MESSAGES or len(events) > MOST_EVENTS,
     }
-
-
-def _event(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"detail": orjson.loads(row["detail"]) if row["detail"] else {}}

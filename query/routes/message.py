@@ -49,7 +49,9 @@ async def message_document(
             "opens": sum(row["all_opens"] for row in unattributed),
             "clicks": sum(row["all_clicks"] for row in unattributed),
         },
-        "events": [_event(row) for row in with_verdicts(events, rows)],
+        "events": [
+            as_event({name: row[name] for name in EVENT_FIELDS}) for row in with_verdicts(events, rows)
+        ],
     }
 
 
@@ -75,9 +77,7 @@ def _recipient(row: dict[str, Any], with_tenant: bool) -> dict[str, Any]:
     return as_item({name: row[name] for name in names})
 
 
-def _event(row: dict[str, Any]) -> dict[str, Any]:
-    event = {name: row[name] for name in EVENT_FIELDS}
-    for name in ("recipient", "machine_reason", "reported_recipient"):
-        event[name] = event[name] or None
-    event["detail"] = orjson.loads(row["detail"]) if row["detail"] else {}
-    return event
+def as_event(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the fields of an event as one: '' as null where it stands for none, its detail as an object."""
+    none = {name: row[name] or None for name in ("recipient", "machine_reason", "reported_recipient")}
+    return row | none | {"detail": orjson.loads(row["detail"]) if row["detail"] else {}}

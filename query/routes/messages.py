@@ -8,9 +8,9 @@ from aiohttp import web
 
 from query.auth import scope_of
 from query.context import Context, asked
-from query.cursors import decode_cursor, encode_cursor, question
 from query.exports import FORMATS, export
 from query.filters import DRILLED, SHARED, attributed, span_of
+from query.lists import Paging, is_stream
 from query.log_pages import log_page
 from query.parameters import Parameter, boolean, choice, limit, refused, stripped, text, time
 from query.sql.messages import (
@@ -43,10 +43,6 @@ PARAMETERS: dict[str, Parameter] = {
     "format": Parameter(choice("json", *FORMATS)),
 }
 
-_KINDS = {"time": int, "UInt8": int, "String": str}
-_NOT_THE_QUESTION = ("limit", "cursor", "format")
-DEFAULT_LIMIT = 50
-
 
 async def get_messages(request: web.Request) -> web.StreamResponse:
     """The log, a page of it as JSON or the whole as a stream."""
@@ -70,11 +66,6 @@ async def stream_messages(
 ) -> web.StreamResponse:
     """The whole log in the format asked for. Raises ProblemError."""
     return await stream_log(request, context, principal, given, attributed(scope_of(principal, given), given))
-
-
-def is_stream(given: Mapping[str, Any]) -> bool:
-    """Whether the whole result is asked for, and not a page of it."""
-    return bool(given.get("format", "json") != "json")
 
 
 async def stream_log(
@@ -105,20 +96,12 @@ async def log_document(
 ) -> dict[str, Any]:
     """A page of the log rows of `where`; `name` tells whose cursors these are."""
     columns, order = _as_asked(context, principal, given, where)
-    filters = {each: value for each, value in given.items() if each not in _NOT_THE_QUESTION}
-    this = question(name, principal.tenant, filters=filters)
-    size = given.get("limit", DEFAULT_LIMIT)
-    place = None
-    if "cursor" in given:
-        place = decode_cursor(given["cursor"], this, [_KINDS[column.kind] for column in order])
+    paging = Paging(principal, given, name, order)
     scope = scope_of(principal, given)
-    rows = await log_page(context, scope, where, columns, order, size + 1, span_of(given), place)
-    more = (
-        encode_cursor(this, [rows[size - 1][f"k{number}"] for number in range(len(order))])
-        if len(rows) > size
-        else None
+    rows = await log_page(
+        context, scope, where, columns, order, paging.size + 1, span_of(given), paging.place
     )
-    return {"items": [as_item(row) for row in rows[:size]], "next": more}
+    return paging.document(rows, as_item)
 
 
 def as_item(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,8 @@
 
 from collections.abc import Sequence
 
+from query.sql.message import EVENT_FIELDS
 from query.sql.where import Scope, Where
-
-EVENT_FIELDS = (
-    "message_id event_id recipient outcome at received_at detail machine machine_reason timed late reported_recipient receipt_id"
-).split()
-"""Fields of an event, in this order."""
-
-_OR_NULL = ("recipient", "machine_reason", "reported_recipient")
 
 
 def of_document(scope: Scope, document: str) -> Where:
@@ -36,9 +30,8 @@ def of_messages(tenant: str, message_ids: Sequence[str]) -> Where:
 
 
 def events_sql(where: Where, limit: int) -> str:
-    """These events in time order."""
-    columns = {name: f"nullIf(m.{name}, '')" if name in _OR_NULL else f"m.{name}" for name in EVENT_FIELDS}
-    selected = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+    """These events in time order; '' stands for none."""
+    selected = ", ".join(f"m.{name} AS {name}" for name in ("message_id", *EVENT_FIELDS))
     return (
         f"SELECT {selected} FROM events AS m FINAL WHERE {where.sql} "
         f"ORDER BY m.at, m.received_at, m.message_id, m.event_id LIMIT {limit}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from query.sql.where import SortColumn, Where, order_by
+from query.sql.where import SortColumn, Where, order_by, select_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,8 @@ def page_sql(
     listed: Listed, where: Where, order: Sequence[SortColumn], limit: int, *, with_tenant: bool
 ) -> str:
     """A page: at most `limit` rows, with the order's values beside them as k0, k1, …"""
-    keys = ", ".join(
-        f"{f'toUnixTimestamp64Milli({column.sql})' if column.kind == 'time' else column.sql} AS k{number}"
-        for number, column in enumerate(order)
-    )
     return (
-        f"SELECT {select_list(listed, with_tenant=with_tenant)}, {keys} FROM {listed.source} "
+        f"SELECT {select_list(listed, with_tenant=with_tenant)}, {select_keys(order)} FROM {listed.source} "
         f"WHERE {where.sql} ORDER BY {order_by(order)} LIMIT {limit}"
     )
 

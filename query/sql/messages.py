@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from query.sql.where import SortColumn, Where, after, bound_time, like_pattern, order_by
+from query.sql.where import SortColumn, Where, after, bound_time, like_pattern, order_by, select_keys
 from schemas.status import CHANNELS, VOCABULARIES, Status, label
 from schemas.tenants import Tenants
 
@@ -147,7 +147,7 @@ def leading_of(order: Sequence[SortColumn]) -> Sequence[SortColumn]:
 def places_sql(where: Where, order: Sequence[SortColumn], limit: int) -> str:
     """Where the first rows stand: the order's values as k0, k1, …, also of versions of a row that are no longer true."""
     return (
-        f"SELECT {_keys(order)} FROM message_status AS m WHERE {where.sql} "
+        f"SELECT {select_keys(order)} FROM message_status AS m WHERE {where.sql} "
         f"ORDER BY {order_by(order)} LIMIT {limit}"
     )
 
@@ -156,7 +156,7 @@ def leading_sql(where: Where, leading: Sequence[SortColumn], limit: int) -> str:
     """The `leading` values of the first rows as k0, k1, …, and when each was filed, ms, as at_ms; versions that are no longer
     true have a row of their own."""
     return (
-        f"SELECT {_keys(leading)}, toUnixTimestamp64Milli(m.filed_at) AS at_ms FROM message_status AS m "
+        f"SELECT {select_keys(leading)}, toUnixTimestamp64Milli(m.filed_at) AS at_ms FROM message_status AS m "
         f"WHERE {where.sql} ORDER BY {order_by(leading)} LIMIT {limit}"
     )
 
@@ -181,7 +181,7 @@ def rows_at_sql(
     )
     # None of a row's key ever changes, so these may be chosen before FINAL is worked out, and of others nothing is read.
     return (
-        f"SELECT {columns}, {_keys(order)} FROM message_status AS m FINAL "
+        f"SELECT {columns}, {select_keys(order)} FROM message_status AS m FINAL "
         f"PREWHERE (m.tenant, m.filed_at, m.message_id, m.recipient) IN {keys} WHERE {where.without_hints} "
         f"ORDER BY {order_by(order)}"
     )
@@ -192,13 +192,6 @@ def oldest_sql(where: Where) -> str:
     return (
         f"SELECT toUnixTimestamp64Milli(min(m.filed_at)) AS oldest FROM message_status AS m WHERE {where.sql} "
         "HAVING count() > 0"
-    )
-
-
-def _keys(order: Sequence[SortColumn]) -> str:
-    return ", ".join(
-        f"{f'toUnixTimestamp64Milli({column.sql})' if column.kind == 'time' else column.sql} AS k{number}"
-        for number, column in enumerate(order)
     )
 
 

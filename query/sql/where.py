@@ -119,6 +119,14 @@ def after(where: Where, order: Sequence[SortColumn], values: Sequence[Any]) -> s
     return condition
 
 
+def select_keys(order: Sequence[SortColumn]) -> str:
+    """The values of this order as k0, k1, …, times in ms: what a cursor carries."""
+    return ", ".join(
+        f"{f'toUnixTimestamp64Milli({column.sql})' if column.kind == 'time' else column.sql} AS k{number}"
+        for number, column in enumerate(order)
+    )
+
+
 def order_by(order: Sequence[SortColumn]) -> str:
     """The ORDER BY of this order."""
     return ", ".join(f"{column.sql} {'DESC' if column.descending else 'ASC'}" for column in order)

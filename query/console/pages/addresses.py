@@ -11,6 +11,7 @@ from query.console.navigation import Entry
 from query.console.page import page, render
 from query.console.visit import Visit
 from query.console.wording import STANDING_REASONS
+from query.lists import is_stream
 from query.routes.addresses import (
     LIST_PARAMETERS,
     ONE_PARAMETERS,
@@ -20,7 +21,6 @@ from query.routes.addresses import (
     place_of,
     stream_addresses,
 )
-from query.routes.messages import is_stream
 from query.routes.sendability import Question, sendability_document
 from query.sending import SENDING
 from query.sql.addresses import ADDRESSES, Place

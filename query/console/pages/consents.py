@@ -7,6 +7,7 @@ from query.console.navigation import Entry
 from query.console.page import page, render
 from query.console.visit import Visit
 from query.console.wording import CATEGORIES, CONSENT_SOURCES
+from query.lists import is_stream
 from query.routes.consents import (
     LOG_PARAMETERS,
     PARAMETERS,
@@ -15,7 +16,6 @@ from query.routes.consents import (
     stream_consent_log,
     stream_consents,
 )
-from query.routes.messages import is_stream
 from query.sql.consents import CONSENTS, LOG
 from schemas.consent import IN, OUT
 

@@ -10,6 +10,7 @@ from query.console.pages.log import fields
 from query.console.visit import Visit
 from query.diagnosis import USED_DAYS
 from query.evidence import now_ms
+from query.lists import is_stream
 from query.routes.customers import (
     MESSAGES_PARAMETERS,
     customer_diagnosis_document,
@@ -17,7 +18,6 @@ from query.routes.customers import (
     customer_messages_document,
     stream_customer_messages,
 )
-from query.routes.messages import is_stream
 from schemas.times import format_time
 
 _FILTERS = "q from to status recipient subject campaign category document method reached".split()

@@ -10,7 +10,8 @@ from query.console.forms import Field, Option, form_of
 from query.console.navigation import Entry
 from query.console.page import page, render
 from query.console.visit import Visit
-from query.routes.messages import PARAMETERS, is_stream, messages_document, stream_messages
+from query.lists import is_stream
+from query.routes.messages import PARAMETERS, messages_document, stream_messages
 from schemas.status import COUNTS, Status, label
 
 EMAIL, SMS = "/email-log", "/sms-log"

@@ -15,10 +15,11 @@ from query.console.page import page, render
 from query.console.pages.log import fields
 from query.console.timelines import timeline_of
 from query.console.visit import Visit
+from query.lists import is_stream
 from query.parameters import Parameter, choice
 from query.routes import messages
 from query.routes.campaigns import campaign_document, links_document, timeline_document
-from query.routes.messages import is_stream, messages_document, stream_messages
+from query.routes.messages import messages_document, stream_messages
 from query.routes.rates import rates_document
 from schemas.times import parse_time
 
