@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import uvloop
+
 TICK_S: Final = 0.002
 GRACE_S: Final = 60.0
 """How long answers are waited for after the last request was offered."""
@@ -170,7 +172,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True, help="how many requests to offer")
     parser.add_argument("--rate", type=float, required=True, help="requests a second")
     parser.add_argument("--connections", type=int, default=128, help="connections to keep")
-    print(json.dumps(asyncio.run(_main(parser.parse_args()))))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(_main(parser.parse_args()))))
 
 
 if __name__ == "__main__":

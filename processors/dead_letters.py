@@ -1,9 +1,9 @@
 """Dead letters: what could not be understood or not be stored, kept with its reason and where it stood. Pure."""
 
 import base64
-from dataclasses import dataclass
 from urllib.parse import unquote
 
+import msgspec
 import orjson
 
 from schemas.envelope import Envelope, envelope_document
@@ -26,8 +26,7 @@ _ROOM_FOR_BODY = MAX_RECORD_BYTES - 256 * 1024
 _DETAIL_CHARACTERS = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a receipt stood: topic, partition and offset of its record, and its line in it, from 0."""
 
     topic: str

@@ -8,7 +8,9 @@ others go on.
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
 
 from processors.activity import activity_of, verdict_of
 from processors.dead_letters import INTERNAL_ERROR, MALFORMED_LINE, TOO_LARGE, Place, dead_letter
@@ -148,7 +150,7 @@ class Tracker:
             late = event.received_at - began > self._state_ms
             if late:
                 understood.late += 1
-                event = replace(event, late=True)
+                event = msgspec.structs.replace(event, late=True)
             message = message_key(event.tenant, event.message_id)
             understood.events.append((message.encode(), fitting(event.to_json())))
             understood.outcomes.append(event.outcome)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-import orjson
 
 from schemas.consent import ConsentChange
 
@@ -48,8 +47,7 @@ class Mark:
     diagnostic: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What became of one message for the address, as known now; `soft` is there where there was one, also
     where it arrived all the same.
 
@@ -74,8 +72,7 @@ class Reset:
     key: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(msgspec.Struct, frozen=True):
     """One thing about one address. `address` is normalised; `received_at` (ms) and `receipt_id` are those of the receipt
     that told it."""
 
@@ -93,7 +90,7 @@ class Activity:
 
     def to_line(self) -> bytes:
         """One JSON line without its newline: schemas/json/waybill-address-activity/v1.schema.json."""
-        return orjson.dumps(
+        return _encoder.encode(
             {
                 "schema": SCHEMA,
                 "kind": self.kind,
@@ -121,6 +118,7 @@ class _Line(msgspec.Struct):
     what: msgspec.Raw
 
 
+_encoder = msgspec.json.Encoder()
 _lines = msgspec.json.Decoder(_Line)
 _whats: dict[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(kind) for kind, name in _KINDS.items()

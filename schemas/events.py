@@ -1,9 +1,9 @@
 """The event: one normalised fact about one recipient of one message, as adapters make it and Kafka carries it."""
 
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
 import orjson
 
 from schemas.status import Outcome
@@ -12,8 +12,10 @@ from schemas.times import format_optional, format_time
 SCHEMA = "event/1"
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptors:
+# Structs and not frozen dataclasses: one is made in a tenth of the time, for every callback.
+
+
+class Descriptors(msgspec.Struct, frozen=True, gc=False):
     """What describes a message and does not depend on what became of it. None = not said by this event."""
 
     sender: str | None = None
@@ -28,8 +30,7 @@ class Descriptors:
     tracking: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One event. Times are ms since the epoch.
 
     `recipient` is normalised, None where the event cannot be attributed to one; of inbound messages, opt-outs and
@@ -58,7 +59,7 @@ class Event:
     sent_at: int | None = None
     reported_recipient: str | None = None
     descriptors: Descriptors = Descriptors()
-    detail: dict[str, Any] = field(default_factory=dict)
+    detail: dict[str, Any] = msgspec.field(default_factory=dict)
     machine: bool | None = None
     machine_reason: str | None = None
     late: bool = False

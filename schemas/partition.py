@@ -24,7 +24,7 @@ def murmur2(data: bytes) -> int:
     return h ^ (h >> 15)
 
 
-@lru_cache(4096)  # the callbacks of a message mostly come within a second or two of each other
+@lru_cache(32_768)  # the callbacks of a message mostly come within some seconds of each other
 def partition_of(key: str, partitions: int) -> int:
     """The partition, from 0, of a record key among so many partitions."""
     return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -7,6 +7,7 @@ becomes a dead letter. The body of a receipt is {"type": one of the readers belo
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import orjson
 
 from processors.providers.reading import (
@@ -85,7 +86,7 @@ def _message(envelope: Envelope, tenant: str, part: dict[str, Any]) -> Read:
     detail = said(reason=text(part.get("reason")), error_code=code, error=text(part.get("error")))
     descriptors = _descriptors(channel, part)
     at = _at(part, envelope)
-    words = orjson.dumps((descriptors, detail)).decode()
+    words = orjson.dumps((msgspec.structs.asdict(descriptors), detail)).decode()
     given_at = None if at == envelope.received_at else at
     events = [
         Event(

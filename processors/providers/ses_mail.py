@@ -4,10 +4,11 @@ Shape: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from typing import Any
+
+import msgspec
 
 from processors.providers.reading import (
     MAX_RECIPIENTS,
@@ -26,8 +27,7 @@ from schemas.message_ids import ses_message_id
 from schemas.status import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Whom a fact is about: the normalised recipient, as it was given, and the address that the report named
     where that was another one. No recipient = unattributed."""
 
@@ -39,8 +39,7 @@ class Place:
 NOBODY = Place(None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(msgspec.Struct, frozen=True):
     """What one payload says of its message. `places` has its readable destinations by normalised address; `only`
     is the single destination, None where there are several."""
 

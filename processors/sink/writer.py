@@ -59,7 +59,7 @@ _TOLERATED = 100
 
 
 LONGEST_PAUSE_S = 2.0
-_SHARE = 4
+_SHARE = 6
 
 
 class TooMuchPoison(Exception):
@@ -222,7 +222,7 @@ class TableWriter:
 
 
 def interval_s(wait_s: float, last_took_s: float) -> float:
-    """Seconds from the begin of one insert to that of the next: `wait_s`, or four times what the last one took.
+    """Seconds from the begin of one insert to that of the next: `wait_s`, or six times what the last one took.
 
     Most of an insert's cost does not depend on its rows (half as many inserts cost half as much, measured), so
     where ClickHouse is busy, fewer and larger batches get it going again. At most LONGEST_PAUSE_S, unless `wait_s` is

@@ -1,12 +1,12 @@
 """The facts depend on what happened and on nothing else: not on order, repetition, or how batches were split."""
 
-from dataclasses import fields, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from processors.facts import MAX_BYTES, MessageFacts, fold, join
 from processors.status import published, reached, status_of
@@ -222,7 +222,7 @@ def _huge(outcome: Outcome, subtype: str, worst: str, n: int) -> Event:
         received_at=2**42 + n,
         receipt_id=worst,
         sent_at=2**42,
-        descriptors=Descriptors(**{field.name: worst for field in fields(Descriptors)}),
+        descriptors=Descriptors(**dict.fromkeys(Descriptors.__struct_fields__, worst)),
         detail={**dict.fromkeys(texts, worst), "type": "Transient", "subtype": subtype},
         machine=True,
     )

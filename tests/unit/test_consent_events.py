@@ -1,9 +1,9 @@
 """What providers' payloads say about consent: to which category, to which sender, in or out."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from processors.activity import activity_of
 from schemas.activity import Activity
