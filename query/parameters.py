@@ -75,8 +75,11 @@ _SPACE_FOR_PLUS = re.compile(r" (\d\d:?\d\d)$")
 
 
 def time(value: str) -> int:
-    """Milliseconds since the epoch. A plus sign that arrived as a space, for want of encoding, is understood."""
-    return parse_time(_SPACE_FOR_PLUS.sub(r"+\1", value))
+    """Milliseconds since the epoch. A plus sign that arrived as a space, for want of encoding, is understood; so are the small
+    letters that RFC 3339 allows."""
+    if "\0" in value:  # Python reads a time no further than to there
+        raise ValueError("expected an RFC 3339 time such as 2026-11-22T09:28:17.123Z")
+    return parse_time(_SPACE_FOR_PLUS.sub(r"+\1", value).upper())
 
 
 def boolean(value: str) -> bool:

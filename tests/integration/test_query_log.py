@@ -261,6 +261,7 @@ async def test_a_cursor_that_was_altered_or_belongs_to_another_question_is_refus
         ("gave_up", "yes"),
         ("from", "yesterday"),
         ("to", ""),
+        ("to", "2026-11-22T00:00:00Z\0"),
         ("sort", "subject"),
         ("channel", "fax"),
         ("format", "xlsx"),
@@ -291,6 +292,12 @@ async def test_a_plus_sign_of_a_zone_that_came_as_a_space_is_understood(server: 
     _, _, encoded = await server.raw("/v1/messages", [("from", "2026-01-01T02:00:00+02:00")])
     _, _, as_space = await server.raw("/v1/messages", [("from", "2026-01-01T02:00:00 02:00")])
     assert encoded == as_space
+
+
+async def test_small_letters_in_a_time_are_understood(server: QueryServer) -> None:
+    _, _, capitals = await server.raw("/v1/messages", [("from", "2026-01-01T02:00:00Z")])
+    _, _, small = await server.raw("/v1/messages", [("from", "2026-01-01t02:00:00z")])
+    assert capitals == small
 
 
 @pytest.mark.parametrize("key", [None, "", "nobody", "writer"])
