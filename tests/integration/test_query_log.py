@@ -281,6 +281,16 @@ async def test_a_parameter_that_may_stand_once_is_400_when_repeated(server: Quer
     assert (status, problem["detail"]) == (400, "q: expected once")
 
 
+@pytest.mark.parametrize("value", ["%FF", "a%C3", "%ED%A0%80", "%c3%28"])
+async def test_what_is_no_utf_8_is_400_and_named(server: QueryServer, value: str) -> None:
+    for name in ("recipient", "cursor", "%FF"):
+        status, _, body = await server.raw(f"/v1/messages?limit=1&{name}={value}&x=")
+        problem = orjson.loads(body)
+        assert (status, problem["code"]) == (400, "bad_parameter")
+        assert problem["parameter"] == name.replace("%FF", "\ufffd")
+    assert await server.items("/v1/messages", ("recipient", "Ü \ufffd")) == []
+
+
 async def test_absurd_times_are_taken_as_the_ends_of_time(server: QueryServer) -> None:
     everything = _keys(await server.items("/v1/messages", ("limit", "500")))
     absurd = (("from", "0001-01-01T00:00:00Z"), ("to", "9999-12-31T23:59:59Z"), ("limit", "500"))
