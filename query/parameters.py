@@ -35,7 +35,7 @@ def read_parameters(given: MultiMapping[str], known: Mapping[str, Parameter]) ->
     for name, text in given.items():
         parameter = known.get(name)
         if parameter is None:
-            raise refused(name, f"unknown; known are {', '.join(sorted(known))}")
+            raise refused(name, f"unknown; {_names(known)}")
         if name in values and not parameter.many:
             raise refused(name, "expected once")
         try:
@@ -49,6 +49,10 @@ def read_parameters(given: MultiMapping[str], known: Mapping[str, Parameter]) ->
         else:
             values[name] = value
     return values
+
+
+def _names(known: Mapping[str, Parameter]) -> str:
+    return f"known are {', '.join(sorted(known))}" if known else "no parameters are taken here"
 
 
 def refused(name: str, expected: str) -> ProblemError:

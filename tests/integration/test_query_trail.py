@@ -322,6 +322,7 @@ async def test_the_operator_names_the_tenant_where_several_have_the_id(server: Q
 async def test_a_message_takes_no_parameters(server: QueryServer) -> None:
     status, problem = await server.get("/v1/messages/h-1", ("limit", "1"))
     assert (status, problem["parameter"]) == (400, "limit")
+    assert problem["detail"] == "limit: unknown; no parameters are taken here"
 
 
 async def test_statuses_come_in_the_tenants_words_highest_rank_first(server: QueryServer) -> None:
