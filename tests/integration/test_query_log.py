@@ -118,6 +118,11 @@ def _filters() -> list[list[tuple[str, str]]]:
             "MARKETING",
             "452 4.2",
             "hard_b",
+            "mailboxfull",
+            "General",
+            "ipfailure",
+            "4.7.9",
+            "NOT so fast",
             "sms",
             "canceled",
         )
