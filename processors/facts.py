@@ -169,7 +169,7 @@ def fold(facts: MessageFacts | None, event: Event, revision: int) -> MessageFact
     supported = SUPPORTS[event.outcome]
     if supported is None:
         raise ValueError(f"an event of outcome {event.outcome} supports no status and is not folded")
-    filed_at = event.received_at if event.sent_at is None else event.sent_at
+    filed_at = _filed_at(event)
     if facts is None:
         new = _begun(event, supported, revision, filed_at)
     else:
@@ -188,6 +188,14 @@ def fold(facts: MessageFacts | None, event: Event, revision: int) -> MessageFact
     _describe(new, event)
     _take(new, event)
     return new
+
+
+def _filed_at(event: Event) -> int:
+    """When a message is filed by what one event says: when it was sent, else when the application says that it sent or held it
+    back, else when it was received."""
+    if event.sent_at is not None:
+        return event.sent_at
+    return min(event.at, event.received_at) if event.provider == "app" else event.received_at
 
 
 def join(left: MessageFacts, right: MessageFacts) -> MessageFacts:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, unquote_to_bytes
 
 from aiohttp import web
 from multidict import MultiMapping
@@ -63,7 +64,18 @@ def asked(
     """The context, whose key it is, and the parameters of a request. Raises ProblemError."""
     context = request.app[CONTEXT]
     principal = authenticate(request, context.tenants, scope)
-    return context, principal, parameters_of(principal, request.query, known)
+    return context, principal, parameters_of(principal, query_of(request), known)
+
+
+def query_of(request: web.Request) -> MultiMapping[str]:
+    """The query of a request. Raises ProblemError where something in it is no UTF-8: read all the same, it would have another
+    sign in its place, and find something else."""
+    for part in request.rel_url.raw_query_string.split("&"):
+        try:
+            unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            raise refused(unquote(part.partition("=")[0]), "expected UTF-8, percent-encoded") from None
+    return request.query
 
 
 def parameters_of(

@@ -1,6 +1,7 @@
 """Whole results as a stream of CSV, NDJSON or Parquet, in the store's own formats."""
 
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -18,8 +19,18 @@ FORMATS = {
 }
 """Format: ClickHouse's name for it, and its media type."""
 
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_NAME = 80
+
 _EXCEPTION = b"__exception__\r\n"
 """Begins what ClickHouse puts behind a result that broke off."""
+
+_FORMULA = re.compile(rb'(?<=[\n,])"(?=[=+\-@\t\r])(?![+-]\d{1,20}")')
+"""Begins a cell that a spreadsheet would take for a formula; numbers, those of telephones too, are spared. Within a cell a
+quotation mark is doubled, so that this is found at its beginning alone."""
+
+_LOOK_AHEAD = 24
+"""Bytes in which _FORMULA can tell."""
 
 AsItem = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -44,12 +55,12 @@ async def export(
         response = web.StreamResponse(
             headers={
                 "Content-Type": media_type,
-                "Content-Disposition": f'attachment; filename="{name}.{form}"',
+                "Content-Disposition": f'attachment; filename="{_file_name(name)}.{form}"',
             }
         )
         await response.prepare(request)
         try:
-            async for piece in _as_items(pieces, as_item) if form == "ndjson" else _checked(pieces):
+            async for piece in _written(form, pieces, as_item):
                 await response.write(piece)
         except (BrokenOff, orjson.JSONDecodeError):
             log.exception("export of %s broke off", name)
@@ -58,6 +69,45 @@ async def export(
             return response
         await response.write_eof()
         return response
+
+
+def _file_name(name: str) -> str:
+    """The name without what a header or a disk may not take: a campaign is called whatever people like."""
+    return _UNSAFE.sub("-", name)[:_LONGEST_NAME].strip("-.")
+
+
+def _written(form: str, pieces: AsyncIterator[bytes], as_item: AsItem) -> AsyncIterator[bytes]:
+    match form:
+        case "ndjson":
+            return _as_items(pieces, as_item)
+        case "csv":
+            return without_formulas(_checked(pieces))
+        case _:
+            return _checked(pieces)
+
+
+async def without_formulas(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """CSV in which every cell that a spreadsheet would take for a formula begins with an apostrophe, so that what others wrote
+    into a subject is shown there and never run (https://owasp.org/www-community/attacks/CSV_Injection)."""
+    before, rest = b"", b""
+    async for piece in pieces:
+        rest += piece
+        if len(rest) > _LOOK_AHEAD:
+            end = len(rest) - _LOOK_AHEAD
+            yield _told(before, rest, end)
+            before, rest = rest[end - 1 : end], rest[end:]
+    yield _told(before, rest, len(rest))
+
+
+def _told(before: bytes, text: bytes, end: int) -> bytes:
+    """The text up to `end`; `before` is the byte before it, if there is one."""
+    whole, begin, told = before + text, len(before), b""
+    for found in _FORMULA.finditer(whole, begin):
+        if found.start() >= len(before) + end:
+            break
+        told += whole[begin : found.end()] + b"'"
+        begin = found.end()
+    return told + whole[begin : len(before) + end]
 
 
 async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,6 +1,7 @@
 """The issue report: all that support asks for when somebody reports a problem, gathered once, as a document or as text."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,8 +42,21 @@ PROBLEMS: dict[str, str] = {
 }
 """What can be reported, in stable words, each with what people read."""
 
+_BETWEEN_WORDS = re.compile(r"[\s_-]+")
+
+
+def _problem(value: str) -> dict[str, str] | None:
+    """Code and label of a problem: one of PROBLEMS by its code, or as people write it, in whose own words it stays then, as
+    does what is none of them."""
+    words = value.strip()
+    code = "_".join(_BETWEEN_WORDS.split(words.lower()))
+    if words in PROBLEMS or not words:
+        return {"code": words, "label": PROBLEMS[words]} if words else None
+    return {"code": code if code in PROBLEMS else "other", "label": words}
+
+
 PARAMETERS: dict[str, Parameter] = {
-    "problem": Parameter(choice(*PROBLEMS)),
+    "problem": Parameter(_problem),
     "description": Parameter(text),
     "tried_address": Parameter(text),
     "format": Parameter(choice("json", "text")),
@@ -109,10 +123,10 @@ async def of_an_address(
 
 async def _reported(context: Context, tenant: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """What the reporter says; of the other address that was tried, what is known of it."""
-    problem, tried = given.get("problem"), given.get("tried_address", "").strip()
+    tried = given.get("tried_address", "").strip()
     return {
         "made_at": format_time(_now()),
-        "problem": {"code": problem, "label": PROBLEMS[problem]} if problem else None,
+        "problem": given.get("problem"),
         "description": given.get("description", "").strip() or None,
         "tried_address": await _tried(context, tenant, tried) if tried else None,
     }

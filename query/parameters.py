@@ -35,7 +35,7 @@ def read_parameters(given: MultiMapping[str], known: Mapping[str, Parameter]) ->
     for name, text in given.items():
         parameter = known.get(name)
         if parameter is None:
-            raise refused(name, f"unknown; known are {', '.join(sorted(known))}")
+            raise refused(name, f"unknown; {_names(known)}")
         if name in values and not parameter.many:
             raise refused(name, "expected once")
         try:
@@ -49,6 +49,10 @@ def read_parameters(given: MultiMapping[str], known: Mapping[str, Parameter]) ->
         else:
             values[name] = value
     return values
+
+
+def _names(known: Mapping[str, Parameter]) -> str:
+    return f"known are {', '.join(sorted(known))}" if known else "no parameters are taken here"
 
 
 def refused(name: str, expected: str) -> ProblemError:
@@ -75,8 +79,11 @@ _SPACE_FOR_PLUS = re.compile(r" (\d\d:?\d\d)$")
 
 
 def time(value: str) -> int:
-    """Milliseconds since the epoch. A plus sign that arrived as a space, for want of encoding, is understood."""
-    return parse_time(_SPACE_FOR_PLUS.sub(r"+\1", value))
+    """Milliseconds since the epoch. A plus sign that arrived as a space, for want of encoding, is understood; so are the small
+    letters that RFC 3339 allows."""
+    if "\0" in value:  # Python reads a time no further than to there
+        raise ValueError("expected an RFC 3339 time such as 2026-11-22T09:28:17.123Z")
+    return parse_time(_SPACE_FOR_PLUS.sub(r"+\1", value).upper())
 
 
 def boolean(value: str) -> bool:

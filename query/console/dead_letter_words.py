@@ -8,8 +8,6 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from schemas.times import format_optional
-
 
 class Words(NamedTuple):
     """What a reason says, and what to do next."""
@@ -100,8 +98,7 @@ def set_out(item: Mapping[str, Any]) -> SetOut:
         body = receipt.get("body") or ""
         untouched = _decoded(body) if receipt.get("body_encoding") == "base64" else body
         content_type = receipt.get("content_type") or ""
-    received_at = format_optional(receipt.get("received_at")) if receipt else None
-    return SetOut(untouched, _parts(untouched, content_type), received_at)
+    return SetOut(untouched, _parts(untouched, content_type), receipt.get("received_at") if receipt else None)
 
 
 def _decoded(text: str) -> str:

@@ -10,7 +10,7 @@ from yarl import URL
 
 from query.console.moments import from_field
 from query.console.session import SignedIn, session_of
-from query.context import CONTEXT, Context, parameters_of
+from query.context import CONTEXT, Context, parameters_of, query_of
 from query.parameters import Parameter, refused, zone
 from schemas.tenants import Principal, Scope
 
@@ -71,7 +71,7 @@ class Visit:
 
         Raises ProblemError, which names the parameter.
         """
-        query = MultiDict(self.request.query)
+        query = MultiDict(query_of(self.request))
         for name, value in fixed.items():
             if name in query:
                 raise refused(name, "this page has its own")

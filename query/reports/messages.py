@@ -66,7 +66,7 @@ MONTHLY_VOLUME = Report(
 )
 
 _CAUSES_FILTERS = {
-    **{name: parameter for name, parameter in SHARED.items() if name != "channel"},
+    **SHARED,
     "kind": Parameter(choice("hard_bounce", "soft_bounce", "complaint")),
 }
 _CAUSES_KEYS = ("domain", "kind", "cause")

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from query.filters import SHARED
-from query.parameters import Parameter, choice, stripped, time
+from query.parameters import Parameter, choice
 from query.reports.declaring import Asked, Column, Kind, Picture, Report, Rows
 from query.reports.parameters import TIMES, with_paging
-from query.sql.reports.newcomers import customers_source, recipients_source
+from query.sql.reports.newcomers import add_named, customers_source, recipients_source
 from query.sql.reports.owners import with_owners
 from query.sql.where import Where
 
 _CUSTOMER_SORTS = ("since", "customer", "messages")
 _KINDS = ("client", "staff", "company")
+_OF_MESSAGES = tuple(name for name in SHARED if name not in ("from", "to", "customer"))
+"""Filters that find customers by the messages that name them."""
 
 
 def _customers(asked: Asked) -> Rows:
@@ -22,6 +24,9 @@ def _customers(asked: Asked) -> Rows:
     for name in ("customer", "kind"):
         if name in asked.given:
             where.equal(f"m.{name}", asked.given[name])
+    named = {name: asked.given[name] for name in _OF_MESSAGES if name in asked.given}
+    if named:
+        add_named(where, asked.scope, named)
     return Rows(source, where)
 
 
@@ -50,9 +55,7 @@ NEW_CUSTOMERS = Report(
     picture=Picture("New customers, by when and kind", x="since", by="kind"),
     parameters=with_paging(
         {
-            "from": Parameter(time),
-            "to": Parameter(time),
-            "customer": Parameter(stripped),
+            **SHARED,
             "kind": Parameter(choice("", *_KINDS)),
             **TIMES,
         },

@@ -38,7 +38,6 @@ not folded together either (`state_days`)."""
 
 _COMPARE = Parameter(choice("previous"))
 _FORMAT = Parameter(choice("json", *FORMATS))
-_OF_ONE = {name: parameter for name, parameter in SHARED.items() if name != "campaign"}
 _OF_RANGE = ("from", "to", "day")
 
 PARAMETERS: dict[str, Parameter] = {
@@ -53,13 +52,16 @@ PARAMETERS: dict[str, Parameter] = {
 }
 ONE_PARAMETERS: dict[str, Parameter] = {"compare": _COMPARE}
 TIMELINE_PARAMETERS: dict[str, Parameter] = {
-    **_OF_ONE,
+    **SHARED,
     "bucket": Parameter(choice("hour", "day")),
     "tz": Parameter(zone),
+    "sort": Parameter(choice("at", "-at")),
+    "limit": Parameter(limit),
+    "cursor": Parameter(text),
     "format": _FORMAT,
 }
 LINKS_PARAMETERS: dict[str, Parameter] = {
-    **_OF_ONE,
+    **SHARED,
     "sort": Parameter(choice(*LINK_SORT_VALUES)),
     "limit": Parameter(limit),
     "cursor": Parameter(text),
@@ -152,17 +154,21 @@ async def get_timeline(request: web.Request) -> web.StreamResponse:
 async def timeline_document(
     context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
 ) -> dict[str, Any]:
-    """First opens and clicks of a campaign in each hour or day, all of them. Raises ProblemError."""
+    """First opens and clicks of a campaign in each hour or day, all of them unless pages are asked for. Raises ProblemError."""
     listed, where = _timeline(*await _found(context, principal, given, campaign), given, campaign)
-    sql = whole_sql(listed, where, listed.order(listed.default_sort), with_tenant=False)
+    if "limit" in given or "cursor" in given:
+        return await list_document(context, principal, given, listed, where)
+    order = listed.order(given.get("sort", listed.default_sort))
+    sql = whole_sql(listed, where, order, with_tenant=False)
     return {"items": await context.rows(sql, where.parameters), "next": None}
 
 
 def _timeline(tenant: str, span: Span, given: Mapping[str, Any], campaign: str) -> tuple[Listed, Where]:
-    rows = attributed(Scope(tenant), {**given, "campaign": campaign})
+    rows = attributed(Scope(tenant), given)
+    rows.equal("m.campaign", campaign)
     rows.between("m.filed_at", *span)
     listed = timeline_list(rows, given.get("bucket", "hour"), given.get("tz", "UTC"))
-    return listed, rows.around()
+    return replace(listed, name=f"timeline of {campaign}"), rows.around()
 
 
 async def get_links(request: web.Request) -> web.StreamResponse:
@@ -183,7 +189,8 @@ async def links_document(
 
 def _links(tenant: str, span: Span, given: Mapping[str, Any], campaign: str) -> tuple[Listed, Where]:
     rows = Where(Scope(tenant))
-    add_shared(rows, {**given, "campaign": campaign})
+    add_shared(rows, given)
+    rows.equal("m.campaign", campaign)
     rows.between("m.filed_at", *span)
     listed = links_list(tenant, rows)
     return replace(listed, name=f"links of {campaign}"), rows.around()

@@ -11,7 +11,6 @@ from query.diagnosis import CustomerEvidence, of_customer
 from query.evidence import NEWEST, Known, about_addresses, evidence_of, the_customer
 from query.filters import add_shared
 from query.lists import is_stream
-from query.parameters import Parameter
 from query.routes.addresses import consent_document, standing_document
 from query.routes.messages import PARAMETERS, log_document, stream_log
 from query.sql.addresses import Place
@@ -20,9 +19,6 @@ from query.sql.where import Scope, Where
 from runtime.http import json_response
 from schemas.tenants import Principal
 
-MESSAGES_PARAMETERS: dict[str, Parameter] = {
-    name: parameter for name, parameter in PARAMETERS.items() if name != "customer"
-}
 _ADDRESSES = 20
 """Addresses of one customer that a diagnosis looks into."""
 
@@ -78,7 +74,7 @@ def _state(known: Known) -> dict[str, Any]:
 
 async def get_customer_messages(request: web.Request) -> web.StreamResponse:
     """The log over all addresses of the customer, and of all messages that name them."""
-    context, principal, given = asked(request, MESSAGES_PARAMETERS)
+    context, principal, given = asked(request, PARAMETERS)
     customer_id = request.match_info["customer"]
     if is_stream(given):
         return await stream_customer_messages(request, context, principal, given, customer_id)

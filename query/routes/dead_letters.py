@@ -8,17 +8,17 @@ from aiohttp import web
 
 from query.auth import scope_of
 from query.context import Context, asked
+from query.filters import SHARED
 from query.lists import is_stream, list_document, list_parameters, stream_list
-from query.parameters import Parameter, choice, text, time
-from query.sql.dead_letters import DEAD_LETTERS
+from query.parameters import Parameter, choice, text
+from query.sql.dead_letters import DEAD_LETTERS, add_shared
 from query.sql.lists import count_sql
 from query.sql.where import Where
 from runtime.http import json_response
 from schemas.tenants import Principal
 
 PARAMETERS = {
-    "from": Parameter(time),
-    "to": Parameter(time),
+    **SHARED,
     "reason": Parameter(text),
     "stage": Parameter(choice("track", "standing", "sink")),
     **list_parameters(DEAD_LETTERS),
@@ -58,7 +58,7 @@ async def stream_dead_letters(
 
 def _asked_for(principal: Principal, given: Mapping[str, Any]) -> Where:
     where = Where(scope_of(principal, given))
-    where.between("m.failed_at", given.get("from"), given.get("to"))
+    add_shared(where, given)
     for name in ("reason", "stage"):
         if name in given:
             where.equal(f"m.{name}", given[name])

@@ -21,7 +21,6 @@ from query.routes import (
     addresses,
     campaigns,
     consents,
-    customers,
     dead_letters,
     messages,
     rates,
@@ -131,7 +130,7 @@ async def test_every_route_of_query_is_described_and_nothing_else(tmp_path: Path
         ("/v1/consents", consents.PARAMETERS),
         ("/v1/consents/log", consents.LOG_PARAMETERS),
         ("/v1/customers/{customer}", {}),
-        ("/v1/customers/{customer}/messages", customers.MESSAGES_PARAMETERS),
+        ("/v1/customers/{customer}/messages", messages.PARAMETERS),
         ("/v1/customers/{customer}/diagnosis", {}),
     ],
 )

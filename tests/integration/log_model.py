@@ -81,6 +81,13 @@ def _row(choose: random.Random, number: int, tenant: str) -> Row:
         "diagnostic": "452 4.2.2 full",
         "at": format_time(_ms(at)),
     }
+    delay = {
+        "type": "IPFailure",
+        "code": "4.7.9",
+        "diagnostic": "451 not so fast",
+        "at": format_time(_ms(at)),
+        "expires_at": None,
+    }
     return {
         "schema": "message-status/1",
         "tenant": tenant,
@@ -119,7 +126,7 @@ def _row(choose: random.Random, number: int, tenant: str) -> Row:
         "approximate": False,
         "gave_up": gave_up,
         "soft_bounce": soft if gave_up else None,
-        "delay": None,
+        "delay": delay if status == "sent" and number % 3 == 0 else None,
         "bounce": bounce if status == "bounced" else None,
         "error_code": "30005" if status == "undelivered" else None,
         "error": "Unknown destination handset" if status == "undelivered" else None,
@@ -141,7 +148,8 @@ def _searched(row: Row) -> tuple[Any, ...]:
         "link channel status reason error_code error"
     )
     objects = [row[name] or {} for name in ("bounce", "soft_bounce")]
-    found = [part.get(name) for part in objects for name in ("cause", "code", "diagnostic")]
+    found = [part.get(name) for part in objects for name in ("cause", "code", "diagnostic", "subtype")]
+    found += [(row["delay"] or {}).get(name) for name in ("type", "code", "diagnostic")]
     return (*(row[name] for name in names.split()), *found)
 
 

@@ -242,10 +242,25 @@ async def test_an_id_that_ends_like_the_report_is_the_report_of_what_is_before(s
 
 
 @pytest.mark.parametrize("path", [PATH, f"/v1/addresses/{ANN}/issue-report"])
-async def test_only_problems_of_the_list_are_taken(server: QueryServer, path: str) -> None:
-    for problem in PROBLEMS:
-        assert (await server.page(path, ("problem", problem)))["problem"]["label"] == PROBLEMS[problem]
-    for name, value in (("problem", "on_fire"), ("format", "pdf"), ("x", "1"), ("tenant", "other")):
+async def test_a_problem_is_told_by_its_code_or_in_the_reporters_own_words(
+    server: QueryServer, path: str
+) -> None:
+    for code, label in PROBLEMS.items():
+        assert (await server.page(path, ("problem", code)))["problem"] == {"code": code, "label": label}
+    for words, code in (
+        ("not received", "not_received"),
+        ("Part-Missing", "part_missing"),
+        ("It is on fire", "other"),
+    ):
+        assert (await server.page(path, ("problem", words)))["problem"] == {"code": code, "label": words}
+        _, _, text = await server.raw(path, [("problem", words), ("format", "text")])
+        assert f"Problem:             {words}\n" in text.decode()
+    assert (await server.page(path, ("problem", " ")))["problem"] is None
+
+
+@pytest.mark.parametrize("path", [PATH, f"/v1/addresses/{ANN}/issue-report"])
+async def test_a_parameter_or_a_key_that_is_not_taken_gets_no_report(server: QueryServer, path: str) -> None:
+    for name, value in (("problem", "x" * 1001), ("format", "pdf"), ("x", "1"), ("tenant", "other")):
         status, told_of = await server.get(path, (name, value))
         assert (status, told_of["parameter"]) == (400, name)
     assert (await server.get(path, key=None))[0] == 401

@@ -210,6 +210,22 @@ async def test_a_timeline_can_be_narrowed_and_streamed(server: QueryServer) -> N
     assert {item["at"] for item in document["items"]} == set(timeline_of(rows, "day", "UTC"))
     _, _, body = await server.raw(path, [*narrowed, ("format", "ndjson")])
     assert [orjson.loads(line) for line in body.splitlines()] == document["items"]
+    assert await server.page(path, ("campaign", "spring"), *narrowed) == document
+    assert await server.items(path, ("campaign", "autumn")) == []
+
+
+async def test_a_timeline_comes_in_pages_where_they_are_asked_for_and_backwards_too(
+    server: QueryServer,
+) -> None:
+    path = _path("spring", "/timeline")
+    whole = (await server.page(path))["items"]
+    assert len((await server.page(path, ("limit", "2")))["items"]) == 2 < len(whole)
+    assert await server.items(path, ("limit", "2")) == whole
+    assert (await server.page(path, ("sort", "-at")))["items"] == whole[::-1]
+    assert await server.items(path, ("limit", "2"), ("sort", "-at")) == whole[::-1]
+    cursor = (await server.page(path, ("limit", "2")))["next"]
+    status, problem = await server.get(_path(CAMPAIGNS[1], "/timeline"), ("limit", "2"), ("cursor", cursor))
+    assert (status, problem["parameter"]) == (400, "cursor")
 
 
 def _click(number: int, message_id: str, recipient: str, link: str | None, **fields: Any) -> dict[str, Any]:
@@ -285,7 +301,9 @@ async def test_links_count_clicks_people_and_recipients(server: QueryServer) -> 
             assert len(paged) == item["recipients"]
         narrowed = await server.items(_path("linked", "/links"), ("domain", "gmail.com"), ("sort", "link"))
         assert [(item["link"], item["clicks"]) for item in narrowed] == [(None, 1), (a, 1)]
-        _, _, body = await server.raw(_path("linked", "/links"), [("format", "csv")])
+        assert await server.items(_path("linked", "/links"), ("campaign", "other")) == []
+        _, headers, body = await server.raw(_path("linked", "/links"), [("format", "csv")])
+        assert headers["Content-Disposition"] == 'attachment; filename="links-of-linked.csv"'
         lines = list(csv.DictReader(io.StringIO(body.decode())))
         assert [(line["link"], line["clicks"]) for line in lines] == [(a, "5"), (b, "2"), ("", "1")]
         for under in ("", "/timeline", "/links"):
@@ -406,8 +424,8 @@ async def test_every_group_of_the_rates_leads_to_its_rows(server: QueryServer) -
         ("/v1/messages", "clicked_link", "https://a.example/"),
         ("/v1/campaigns/spring", "from", "2026-11-22T00:00:00Z"),
         ("/v1/campaigns/spring/timeline", "bucket", "week"),
-        ("/v1/campaigns/spring/timeline", "campaign", "other"),
-        ("/v1/campaigns/spring/timeline", "limit", "5"),
+        ("/v1/campaigns/spring/timeline", "limit", "501"),
+        ("/v1/campaigns/spring/timeline", "sort", "opened"),
         ("/v1/campaigns/spring/links", "sort", "-opens"),
         ("/v1/campaigns/spring/links", "format", "xml"),
     ],

@@ -155,8 +155,14 @@ async def test_a_cursor_of_one_customer_is_none_of_another(server: QueryServer) 
     page = await server.page(path_of("42", "/messages"), ("limit", "1"))
     status, problem = await server.get(path_of("43", "/messages"), ("limit", "1"), ("cursor", page["next"]))
     assert (status, problem["parameter"]) == (400, "cursor")
-    status, problem = await server.get(path_of("42", "/messages"), ("customer", "43"))
-    assert (status, problem["parameter"]) == (400, "customer")
+
+
+async def test_a_customers_messages_can_be_narrowed_to_those_that_name_it(server: QueryServer) -> None:
+    path, every = path_of("42", "/messages"), theirs("42")
+    for named in ("42", ""):
+        items = await server.items(path, ("customer", named))
+        expected = [row for row in every if (row["customer"] or "") == named]
+        assert {item["message_id"] for item in items} == {row["message_id"] for row in expected}
 
 
 async def test_nobodys_and_other_tenants_customers_are_404(server: QueryServer) -> None:

@@ -118,6 +118,11 @@ def _filters() -> list[list[tuple[str, str]]]:
             "MARKETING",
             "452 4.2",
             "hard_b",
+            "mailboxfull",
+            "General",
+            "ipfailure",
+            "4.7.9",
+            "NOT so fast",
             "sms",
             "canceled",
         )
@@ -261,6 +266,7 @@ async def test_a_cursor_that_was_altered_or_belongs_to_another_question_is_refus
         ("gave_up", "yes"),
         ("from", "yesterday"),
         ("to", ""),
+        ("to", "2026-11-22T00:00:00Z\0"),
         ("sort", "subject"),
         ("channel", "fax"),
         ("format", "xlsx"),
@@ -280,6 +286,16 @@ async def test_a_parameter_that_may_stand_once_is_400_when_repeated(server: Quer
     assert (status, problem["detail"]) == (400, "q: expected once")
 
 
+@pytest.mark.parametrize("value", ["%FF", "a%C3", "%ED%A0%80", "%c3%28"])
+async def test_what_is_no_utf_8_is_400_and_named(server: QueryServer, value: str) -> None:
+    for name in ("recipient", "cursor", "%FF"):
+        status, _, body = await server.raw(f"/v1/messages?limit=1&{name}={value}&x=")
+        problem = orjson.loads(body)
+        assert (status, problem["code"]) == (400, "bad_parameter")
+        assert problem["parameter"] == name.replace("%FF", "\ufffd")
+    assert await server.items("/v1/messages", ("recipient", "Ü \ufffd")) == []
+
+
 async def test_absurd_times_are_taken_as_the_ends_of_time(server: QueryServer) -> None:
     everything = _keys(await server.items("/v1/messages", ("limit", "500")))
     absurd = (("from", "0001-01-01T00:00:00Z"), ("to", "9999-12-31T23:59:59Z"), ("limit", "500"))
@@ -291,6 +307,12 @@ async def test_a_plus_sign_of_a_zone_that_came_as_a_space_is_understood(server: 
     _, _, encoded = await server.raw("/v1/messages", [("from", "2026-01-01T02:00:00+02:00")])
     _, _, as_space = await server.raw("/v1/messages", [("from", "2026-01-01T02:00:00 02:00")])
     assert encoded == as_space
+
+
+async def test_small_letters_in_a_time_are_understood(server: QueryServer) -> None:
+    _, _, capitals = await server.raw("/v1/messages", [("from", "2026-01-01T02:00:00Z")])
+    _, _, small = await server.raw("/v1/messages", [("from", "2026-01-01t02:00:00z")])
+    assert capitals == small
 
 
 @pytest.mark.parametrize("key", [None, "", "nobody", "writer"])

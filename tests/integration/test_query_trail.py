@@ -187,7 +187,12 @@ async def server(
                 "acme",
                 stage="sink",
                 reason="not_storable",
-                receipt={"receipt_id": "r", "body": "x" * 100_000},
+                receipt={
+                    "receipt_id": "r",
+                    "received_at": 1_795_176_000_123,
+                    "provider": "ses",
+                    "body": '"received_at":7' + "x" * 100_000,
+                },
                 raw=None,
             )
         )
@@ -317,6 +322,7 @@ async def test_the_operator_names_the_tenant_where_several_have_the_id(server: Q
 async def test_a_message_takes_no_parameters(server: QueryServer) -> None:
     status, problem = await server.get("/v1/messages/h-1", ("limit", "1"))
     assert (status, problem["parameter"]) == (400, "limit")
+    assert problem["detail"] == "limit: unknown; no parameters are taken here"
 
 
 async def test_statuses_come_in_the_tenants_words_highest_rank_first(server: QueryServer) -> None:
@@ -354,6 +360,12 @@ async def test_dead_letters_are_filtered_by_time_reason_and_stage(server: QueryS
     (item,) = await server.items("/v1/dead-letters", ("stage", "sink"), ("reason", "not_storable"))
     assert (item["cut"], len(item["receipt"]["body"]), item["raw"]) == (True, 64 * 1024, None)
     assert await server.items("/v1/dead-letters", ("reason", "malformed_line"), ("stage", "sink")) == []
+    assert await server.items("/v1/dead-letters", ("channel", "email")) == [item]
+    assert await server.items("/v1/dead-letters", ("channel", "sms")) == []
+    everything = await server.items("/v1/dead-letters")
+    for name in ("campaign", "customer", "category", "document", "method", "sender", "domain"):
+        assert await server.items("/v1/dead-letters", (name, "x")) == []
+        assert await server.items("/v1/dead-letters", (name, "")) == everything
     for name, value in (("stage", "x"), ("limit", "0"), ("sort", "reason"), ("cursor", "x"), ("from", "x")):
         status, problem = await server.get("/v1/dead-letters", (name, value))
         assert (status, problem["parameter"]) == (400, name)
@@ -372,6 +384,9 @@ async def test_streams_of_dead_letters_have_bodies_whole(server: QueryServer) ->
     lines = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
     ours = [item for item in listed if item["tenant"] == "acme"]
     assert [line["at"] for line in lines] == sorted(item["at"] for item in ours)
+    assert cut["receipt"]["received_at"] == "2026-11-20T12:00:00.123Z", "a time as all others are told"
+    (as_text,) = [line["receipt"] for line in lines if line["receipt"]]
+    assert orjson.loads(as_text) == whole["receipt"]
     assert list(lines[0]) == ["at", "stage", "reason", "detail", "source", "receipt", "raw"]
     status, problem = await server.get("/v1/dead-letters", ("format", "csv"), ("cursor", "x"))
     assert (status, problem["parameter"]) == (400, "cursor")

@@ -292,7 +292,17 @@ async def test_a_customer_is_new_when_it_was_created_else_first_written_to_else_
         server, "new-customers", ("from", "2026-10-01T00:00:00Z"), ("to", "2026-11-01T00:00:00Z")
     )
     assert told(frame["items"], "customer") == [("unregistered",)]
+    for name, value in (("channel", "fax"), ("campaign", "x" * 1001)):
+        status, problem = await server.get("/v1/reports/new-customers", (name, value))
+        assert (status, problem["parameter"]) == (400, name)
     assert points(frame) == [("2026-10-06", None, 1)]
+    (message,) = await server.items("/v1/messages", ("customer", "unregistered"))
+    for name in ("channel", "campaign", "category", "document", "method", "sender", "domain"):
+        value = message["recipient"].partition("@")[2] if name == "domain" else message[name] or ""
+        named = await report(server, "new-customers", (name, value))
+        assert "unregistered" in {item["customer"] for item in named["items"]}, name
+        other = "sms" if name == "channel" else value + "x"
+        assert (await report(server, "new-customers", (name, other)))["items"] == [], name
 
 
 async def test_a_recipient_is_new_with_the_first_message_that_was_ever_sent_to_it(

@@ -39,7 +39,7 @@ def test_a_reason_of_a_later_version_says_itself() -> None:
 
 
 def _letter(body: str, content_type: str = "text/plain", **more: object) -> dict[str, object]:
-    receipt = {"body": body, "content_type": content_type, "received_at": 1_795_176_000_000, **more}
+    receipt = {"body": body, "content_type": content_type, "received_at": "2026-11-20T12:00:00.000Z", **more}
     return {"receipt": receipt, "raw": None}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from schemas.times import format_time
 from tests.cases import RECEIVED_AT, app, payload
 from tests.folding import events_of, mail_event, status, statuses, text_event
 
@@ -42,6 +43,15 @@ def test_registration_and_callbacks_in_any_order_give_the_same_message() -> None
         "2026-11-20T08:15:02.012Z",
     )
     assert said["subject"] == "Spring class list", "what the application does not say, the provider does"
+
+
+@pytest.mark.parametrize("word", ["queued", "skipped", "invalid", "failed", "canceled"])
+def test_a_registered_message_is_filed_by_the_time_that_the_application_gives_it(word: str) -> None:
+    at = "2026-11-20T08:15:00.000Z"
+    assert status(registered(status=word, at=at))["filed_at"] == at
+    assert status(registered(status=word))["filed_at"] == format_time(RECEIVED_AT)
+    ahead = format_time(RECEIVED_AT + 60_000)
+    assert status(registered(status=word, at=ahead))["filed_at"] == format_time(RECEIVED_AT)
 
 
 def test_registered_again_the_later_time_wins_field_by_field() -> None:

@@ -12,12 +12,12 @@ from query.diagnosis import USED_DAYS
 from query.evidence import now_ms
 from query.lists import is_stream
 from query.routes.customers import (
-    MESSAGES_PARAMETERS,
     customer_diagnosis_document,
     customer_document,
     customer_messages_document,
     stream_customer_messages,
 )
+from query.routes.messages import PARAMETERS
 from schemas.times import format_time
 
 _FILTERS = "q from to status recipient subject campaign category document method reached".split()
@@ -27,7 +27,7 @@ _DAY_MS = 86_400_000
 
 async def get_customer(visit: Visit) -> web.StreamResponse:
     """GET /customers/{customer}: the parameters are those of GET /v1/customers/{customer}/messages."""
-    given = visit.read(MESSAGES_PARAMETERS)
+    given = visit.read(PARAMETERS)
     customer, asking = visit.request.match_info["customer"], (visit.context, visit.principal)
     if is_stream(given):
         return await stream_customer_messages(visit.request, *asking, given, customer)

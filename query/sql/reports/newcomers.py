@@ -1,5 +1,7 @@
 """Reports over who is new: customers, and addresses that were written to for the first time."""
 
+from collections.abc import Mapping
+
 from query.sql.sending import HANDED_OVER
 from query.sql.where import Scope, Where
 
@@ -35,6 +37,17 @@ def customers_source(where: Where, scope: Scope) -> str:
             GROUP BY tenant, customer
         ) AS m
     """
+
+
+def add_named(where: Where, scope: Scope, filters: Mapping[str, str]) -> None:
+    """Only customers whom one message with all of these values names."""
+    named = [f"o.{name} = {where.bind('String', value)}" for name, value in filters.items()]
+    if scope.tenant is not None:
+        named.append(f"o.tenant = {where.bind('String', scope.tenant)}")
+    where.add(
+        "(m.tenant, m.customer) IN (SELECT o.tenant, o.customer FROM message_status AS o FINAL "
+        f"WHERE {' AND '.join(named)} AND o.recipient != '')"
+    )
 
 
 _FIRST = "message_id sender subject campaign category document method customer status".split()
