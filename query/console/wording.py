@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
+from query.diagnosis import by_reset
 from schemas.consent import EVERY_CATEGORY, MARKETING, NOTIFICATION, TRANSACTIONAL
 from schemas.standing import Reason
 from schemas.status import WORDINGS, Status
@@ -145,6 +146,11 @@ def answered(reason: str) -> str:
     """Why “May we send?” is answered as it is."""
     told = STANDING_REASONS.get(reason)
     return told.label.lower() if told else _ANSWERS[reason]
+
+
+def done_here(remedy: str, address: str) -> str:
+    """A remedy without how the API resets that address: a page has a link that does it."""
+    return remedy.replace(by_reset(address), "")
 
 
 _DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
