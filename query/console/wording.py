@@ -161,6 +161,14 @@ def undirected(text: str) -> str:
     return text.translate(_DIRECTIONS)
 
 
+_BREAKS = re.compile(r"(?=@)|(?<=@)|(?<=[._-])(?=[^._@-])")
+
+
+def breakable(address: str) -> Markup:
+    """An address with the places where it may go on on the next line, so that no single letter stands there alone."""
+    return Markup("<wbr>").join(part for part in _BREAKS.split(address) if part)
+
+
 _MARKS = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*")
 
 

@@ -133,7 +133,7 @@ async def test_a_bounce_is_explained_on_its_address_and_reset_by_staff_who_see_i
     await expect(finding).not_to_contain_text("POST")
     await expect(finding).to_contain_text(re.compile(r"\d\d:\d\d CES?T"))
     await expect(finding.get_by_role("link", name=f"Reset {address}…")).to_have_attribute(
-        "href", re.compile(r"^/reset\?channel=email&address=gone%40bounce\.example&back=")
+        "href", re.compile(r"^/reset\?channel=email&address=gone@bounce\.example&back=")
     )
     await staff.look("address-blocked")
     await page.get_by_role("link", name="Reset…").click()

@@ -190,6 +190,8 @@ async def test_without_scripts_a_link_leads_to_the_raw_event(reader: OpenReader,
         await page.get_by_text("Raw event").click()
         await page.get_by_role("link", name="Show it").click()
         await expect(page.get_by_role("region", name="Raw event")).to_contain_text('"eventType": "Send"')
+        await page.get_by_label("Breadcrumb").get_by_role("link", name="Message").click()
+        await expect(page).to_have_url(re.compile(rf"/messages/{message_id}$"))
 
 
 async def test_what_failed_is_told_with_the_reason_and_what_to_do_and_the_address_is_reset_from_there(

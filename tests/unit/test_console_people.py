@@ -97,6 +97,19 @@ async def test_a_store_that_is_away_does_not_undo_what_was_recorded() -> None:
     assert outcome("Done.", arrived=True) == "Done."
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("ann.lee@mail.example.org", "ann.<wbr>lee<wbr>@<wbr>mail.<wbr>example.<wbr>org"),
+        ("+15005550123", "+15005550123"),
+        ("a..b<i>@x", "a..<wbr>b&lt;i&gt;<wbr>@<wbr>x"),
+        ("", ""),
+    ],
+)
+def test_an_address_goes_on_on_the_next_line_where_its_parts_end(address: str, shown: str) -> None:
+    assert str(wording.breakable(address)) == shown
+
+
 @pytest.mark.parametrize("address", ["ann@example.org", "a/b?c#d%@example.org", "+15005550123"])
 def test_a_page_that_resets_an_address_names_no_call_of_the_api(address: str) -> None:
     row = standing("hard_bounce")

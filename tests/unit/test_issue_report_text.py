@@ -58,9 +58,8 @@ def test_nothing_that_others_wrote_adds_a_line_or_a_heading(words: str) -> None:
 
 @pytest.mark.parametrize(("many", "told"), [(0, "0 others"), (1, "1 other"), (2, "2 others")])
 def test_others_at_the_domain_are_counted_in_good_english(many: int, told: str) -> None:
-    document = _document("a@b")
-    document["domain"] |= {"addresses": many}
-    assert f"Within 7 days:       {told}\n" in issue_text(document)
+    domain = {"domain": "b", "days": 7, "addresses": many, "counts": {}, "others": []}
+    assert f"Within 7 days:       {told}\n" in issue_text(_document("a@b") | {"domain": domain})
 
 
 @given(st.text())
