@@ -155,6 +155,14 @@ def _filters(samples: Samples, now_ms: int) -> Iterator[Question]:
     yield _log(
         "clicked_link", *({"campaign": each, "clicked_link": _link(each)} for each in samples.campaigns)
     )
+    yield _log(
+        "reached_from, reached_to",
+        *(
+            {"reached": fact, "reached_from": _ago(now_ms, days + 1), "reached_to": _ago(now_ms, days)}
+            for fact in ("opened", "human_clicked")
+            for days in (1, 60)
+        ),
+    )
     yield _log("gave_up", {"gave_up": "true"})
     yield _log("not gave_up", {"gave_up": "false"})
     yield _log("updated_from", *({"updated_from": _ago(now_ms, days)} for days in (0.01, 1, 30, 300)))

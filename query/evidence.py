@@ -189,9 +189,10 @@ async def the_customer(context: Context, scope: Scope, customer: str) -> tuple[s
 
 
 async def evidence_of(
-    context: Context, known: Sequence[Known], customer: CustomerEvidence | None = None
+    context: Context, known: Sequence[Known], customer: CustomerEvidence | None = None, zone: str = "UTC"
 ) -> list[AddressEvidence]:
-    """The evidence for a diagnosis of one tenant's addresses; `customer` where it is known already whose they are."""
+    """The evidence for a diagnosis of one tenant's addresses; `customer` where it is known already whose they are, `zone` the
+    time zone that the diagnosis tells times in."""
     if not known:
         return []
     tenant = known[0].tenant
@@ -218,6 +219,7 @@ async def evidence_of(
             senders=Senders(rules.senders.transactional, rules.senders.marketing) if rules else Senders(),
             needs_opt_in=_needs_opt_in(rules),
             soft_bounce_limit=rules.soft_bounce_limit if rules else _SOFT_BOUNCE_LIMIT,
+            zone=zone,
         )
         for each, names in zip(known, named, strict=True)
     ]

@@ -177,7 +177,8 @@ def _domain(domain: Mapping[str, Any] | None) -> Iterator[str]:
     if domain is None:
         return
     counts = [f"{name.replace('_', ' ')} {many}" for name, many in domain["counts"].items() if many]
-    yield _line(f"Within {domain['days']} days", ", ".join([f"{domain['addresses']} others", *counts]))
+    others = "1 other" if domain["addresses"] == 1 else f"{domain['addresses']} others"
+    yield _line(f"Within {domain['days']} days", ", ".join([others, *counts]))
     for item in domain["others"]:
         cause = (item["bounce"] or item["soft_bounce"] or {}).get("cause")
         why = f" ({cause})" if cause else ""

@@ -95,6 +95,7 @@ def add_console(app: web.Application) -> None:
         "meaning": wording.meaning,
         "next_step": wording.next_step,
         "prose": wording.prose,
+        "breakable": wording.breakable,
     }
     app.router.add_get("/static/{hash}/{name}", statics.get_static)
     for module in PAGES:

@@ -1,6 +1,7 @@
 """The geometry of charts, as SVG attributes: pure, so that a picture can be tested without a browser.
 
-A chart is drawn in a box of some units, which CSS scales: a WIDE one, or a HALF one where two stand beside each other.
+A chart is drawn in a box of some units, which CSS scales: a WIDE one, or a HALF one where two stand beside each other; and once
+more in a PHONE's, so that letters are as large there as anywhere else.
 Values are numbers or None, which leaves a gap.
 """
 
@@ -49,6 +50,7 @@ class Box:
 
 WIDE = Box("wide", WIDTH, HEIGHT, 6.6)
 HALF = Box("half", 480, 220, 7.7)
+PHONE = Box("phone", 330, 210, 6.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,9 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A line across the chart, at a value to compare with."""
+    """A line across lying bars, at a value to compare with."""
 
-    y: float
+    x: float
     name: str
     value: float
 
@@ -116,7 +118,15 @@ class Bars:
     ticks: Sequence[Tick]
     labels: Sequence[Label]
     box: Box
-    marks: Sequence[Mark] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Lying bars in boxes of 100 by 10, those of one place behind each other, with the sum of each."""
+
+    rows: Sequence[Sequence[Bar]]
+    sums: Sequence[float]
+    marks: Sequence[Mark]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +182,10 @@ def bars(
     top: float | None = None,
     whole: bool = False,
     box: Box = WIDE,
-    marks: Sequence[tuple[str, float]] = (),
 ) -> Bars:
-    """Bars of several series, stacked in their order, one place for each label; `top` and `whole` as for curves. Lines are
-    drawn across at the values of `marks`, under their names."""
+    """Bars of several series, stacked in their order, one place for each label; `top` and `whole` as for curves."""
     sums = [sum(values[index] or 0 for values in series) for index in range(len(labels))]
-    top = top or ceiling(max([*sums, *(value for _, value in marks)], default=0))
+    top = top or ceiling(max(sums, default=0))
     place = box.inner_width / max(1, len(labels))
     width = min(48.0, place * 0.72)
     found = []
@@ -194,8 +202,24 @@ def bars(
             )
             base += value
     xs = [LEFT + place * (index + 0.5) for index in range(len(labels))]
-    drawn = [Mark(_y(value, top, box), name, value) for name, value in marks]
-    return Bars(found, _ticks(top, whole, box), _labels(labels, xs, box), box, drawn)
+    return Bars(found, _ticks(top, whole, box), _labels(labels, xs, box), box)
+
+
+def ranks(series: Sequence[Values], places: int, *, marks: Sequence[tuple[str, float]] = ()) -> Ranks:
+    """Lying bars of several series one behind the other, one for each of so many places, the widest of them over the whole
+    width. Lines are drawn across at the values of `marks`, each with its name."""
+    sums = [sum(values[index] or 0 for values in series) for index in range(places)]
+    top = max([*sums, *(1.05 * value for _, value in marks)], default=0) or 1.0
+    rows = []
+    for index in range(places):
+        row, begin = [], 0.0
+        for number, values in enumerate(series):
+            width = 100 * (values[index] or 0) / top
+            if width > 0:
+                row.append(Bar(round(begin, 2), 0, round(max(width, 0.4), 2), 10, number, index))
+            begin += width
+        rows.append(row)
+    return Ranks(rows, sums, [Mark(round(100 * value / top, 2), name, value) for name, value in marks])
 
 
 def funnel(steps: Sequence[tuple[str, int]]) -> list[Step]:

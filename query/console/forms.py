@@ -16,7 +16,7 @@ KEPT = ("tenant", "tz", "sort", "limit")
 @dataclass(frozen=True, slots=True)
 class Field:
     """A field of a form. `kind`: text, search, choice (one of `options`), choices (several), from, to (times), kept: none
-    to fill in, but a filter that a figure led here with, to be handed on and to be taken away.
+    to fill in, but a filter that a figure led here with, to be handed on and to be taken away; kept time: the same, of a time.
 
     `primary` fields are always seen, the others once somebody asks for more. `none` tells that an empty value is a filter
     of its own, which finds what has none.
@@ -29,6 +29,11 @@ class Field:
     primary: bool = False
     none: bool = False
     placeholder: str = ""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is nothing to fill in."""
+        return self.kind in ("kept", "kept time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class Form:
     @property
     def further(self) -> list[Filled]:
         """The other fields that can be filled in."""
-        return [each for each in self.fields if not each.field.primary and each.field.kind != "kept"]
+        return [each for each in self.fields if not each.field.primary and not each.field.is_kept]
 
     @property
     def is_further_used(self) -> bool:
@@ -95,7 +100,7 @@ def form_of(visit: Visit, fields: Sequence[Field]) -> Form:
             for each in values
             if each or field.none
         ]
-    names = {*KEPT, *(field.name for field in fields if field.kind == "kept")}
+    names = {*KEPT, *(field.name for field in fields if field.is_kept)}
     kept = [
         (name, value) if value or name in KEPT else (NONE, name)
         for name, value in query.items()
@@ -113,7 +118,7 @@ def _shown(visit: Visit, field: Field, value: str) -> tuple[str, str]:
 def _told(visit: Visit, field: Field, value: str) -> str:
     if not value:
         return "none"
-    if field.kind in ("from", "to"):
+    if field.kind in ("from", "to", "kept time"):
         try:
             return minute(local(from_field(value, visit.zone), visit.zone))
         except (ValueError, OverflowError):

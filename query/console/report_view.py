@@ -11,7 +11,7 @@ from query.console.moments import MONTHS
 from query.console.visit import Visit, segment
 from query.reports.declaring import Kind, Report
 from query.tenant_health import Standing
-from schemas.consent import CATEGORIES, SOURCES
+from schemas.consent import CATEGORIES, EVERY_CATEGORY, SOURCES
 from schemas.standing import Reason
 from schemas.status import CHANNELS, COUNTS
 from schemas.times import format_time, parse_time
@@ -25,12 +25,19 @@ OTHERS = "(others)"
 
 
 def words(name: str) -> str:
-    """hard_bounce as people read it."""
-    return name.replace("_", " ")
+    """hard_bounce as people read it, and * as what it stands for among categories."""
+    return "everything" if name == EVERY_CATEGORY else name.replace("_", " ")
 
 
-_LABELS = {"message_id": "Message", "entry_id": "Entry of the log", "at": "Decided"}
-_CODES = frozenset("channel kind cause status why before consent source standing known_by".split())
+_LABELS = {
+    "message_id": "Message",
+    "entry_id": "Entry of the log",
+    "at": "Decided",
+    **{name: name.upper() for name in ("spf", "dkim", "dmarc")},
+}
+_CODES = frozenset(
+    "channel kind cause status why before consent source standing known_by spf dkim dmarc".split()
+)
 """Columns of stable words, in which an underscore is a space."""
 
 
@@ -101,7 +108,8 @@ def fields(report: Report) -> list[Field]:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A chart as the macros take it. `marks` are values to compare with, each with its name."""
+    """A chart as the macros take it. `is_named`: its places are names and no times; `marks` are values to compare with, each
+    with its name."""
 
     title: str
     names: Sequence[str]
@@ -110,6 +118,7 @@ class Drawing:
     hrefs: Sequence[str]
     unit: str
     heading: str
+    is_named: bool
     marks: Sequence[tuple[str, float]] = ()
 
 
@@ -125,7 +134,7 @@ def drawings(visit: Visit, report: Report, series: Mapping[str, Any], zone: str)
     nameless = "the whole tenant" if report.name == "sender-health" else "none"
     labels = [_place(place, series["unit"]) if place is not None else nameless for place in places]
     hrefs = [_narrowed(visit, report, place, series["unit"], zone) for place in places]
-    heading = label(series["x"])
+    heading, is_named = label(series["x"]), series["unit"] == "value"
     if report.picture.values:
         return [
             Drawing(
@@ -136,6 +145,7 @@ def drawings(visit: Visit, report: Report, series: Mapping[str, Any], zone: str)
                 hrefs=hrefs,
                 unit="rate",
                 heading=heading,
+                is_named=is_named,
                 marks=[(line["name"], line["value"]) for line in series["lines"] if line["by"] == name],
             )
             for name in report.picture.values
@@ -150,6 +160,7 @@ def drawings(visit: Visit, report: Report, series: Mapping[str, Any], zone: str)
             hrefs=hrefs,
             unit="count",
             heading=heading,
+            is_named=is_named,
         )
     ]
 
@@ -284,6 +295,14 @@ def total(report: Report, series: Mapping[str, Any]) -> int | None:
     if report.picture.values or series["cut"]:
         return None
     return int(sum(point["value"] for point in series["points"]))
+
+
+def is_told(item: Item, name: str) -> bool:
+    """Whether a column that stands below another one has anything to say in a row: no zeros, and no single reason again."""
+    value = item[name]
+    if name == "reasons":
+        return len(value) > 1
+    return value is False or bool(value)
 
 
 def is_figure(kind: Kind) -> bool:

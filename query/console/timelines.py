@@ -18,9 +18,11 @@ _HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """`series` are those of COUNTS; `later` tells how many opened after the last place."""
+    """`series` are those of COUNTS; `places` are where each place begins, ms, and where the last one ends; `later` tells how many
+    opened after it."""
 
     bucket: str
+    places: Sequence[int]
     labels: Sequence[str]
     series: Sequence[Sequence[int]]
     later: int
@@ -41,7 +43,8 @@ def timeline_of(items: Sequence[Mapping[str, Any]], begin_ms: int, bucket: str, 
         places.append(_next(places[-1], bucket, zone))
     series = [[by_place[at][name] if at in by_place else 0 for at in places] for name in COUNTS]
     later = sum(item["opened"] for at, item in by_place.items() if at > places[-1])
-    return Timeline(bucket, [_label(at, bucket, zone) for at in places], series, later)
+    labels = [_label(at, bucket, zone) for at in places]
+    return Timeline(bucket, [*places, _next(places[-1], bucket, zone)], labels, series, later)
 
 
 def _start(ms: int, bucket: str, zone: str) -> int:

@@ -28,7 +28,8 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event as a page tells it. `said` are others' own words: of a server, a person, an application."""
+    """One event as a page tells it. `said` are others' own words: of a server, a person, an application; `sent_at` tells when
+    its message was sent, where that is known."""
 
     event: Event
     text: str
@@ -38,15 +39,16 @@ class Step:
     sign: str
     machine: MachineReason | None
     """Why a machine is thought to have opened or clicked it; None of people and of everything else."""
+    sent_at: str | None
 
 
-def step_of(event: Event, channel: str) -> Step:
+def step_of(event: Event, channel: str, sent_at: str | None = None) -> Step:
     """What one event says, in words."""
     outcome, detail = event["outcome"], event["detail"]
     text = _TEXTS.get(outcome, _plain(outcome))(detail, channel)
     machine = _machine(event)
     tone, sign = _MACHINES_LOOK if machine else _look(outcome)
-    return Step(event, text, _said(detail), tuple(_facts(event, detail)), tone, sign, machine)
+    return Step(event, text, _said(detail), tuple(_facts(event, detail)), tone, sign, machine, sent_at)
 
 
 def _look(outcome: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
+from query.diagnosis import by_reset
 from schemas.consent import EVERY_CATEGORY, MARKETING, NOTIFICATION, TRANSACTIONAL
 from schemas.standing import Reason
 from schemas.status import WORDINGS, Status
@@ -147,12 +148,25 @@ def answered(reason: str) -> str:
     return told.label.lower() if told else _ANSWERS[reason]
 
 
+def done_here(remedy: str, address: str) -> str:
+    """A remedy without how the API resets that address: a page has a link that does it."""
+    return remedy.replace(by_reset(address), "")
+
+
 _DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 
 def undirected(text: str) -> str:
     """Without the marks that turn the direction of all that follows, so that a sentence that quotes somebody stays readable."""
     return text.translate(_DIRECTIONS)
+
+
+_BREAKS = re.compile(r"(?=@)|(?<=@)|(?<=[._-])(?=[^._@-])")
+
+
+def breakable(address: str) -> Markup:
+    """An address with the places where it may go on on the next line, so that no single letter stands there alone."""
+    return Markup("<wbr>").join(part for part in _BREAKS.split(address) if part)
 
 
 _MARKS = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*")

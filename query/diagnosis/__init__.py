@@ -15,6 +15,7 @@ from query.diagnosis.evidence import (
 )
 from query.diagnosis.findings import Diagnosis, Finding, Proof, Severity
 from query.diagnosis.rules import of_address
+from query.diagnosis.standing import by_reset
 
 __all__ = [
     "USED_DAYS",
@@ -28,6 +29,7 @@ __all__ = [
     "Senders",
     "Severity",
     "Use",
+    "by_reset",
     "of_address",
     "of_customer",
 ]

@@ -20,7 +20,7 @@ def opted_out(evidence: AddressEvidence) -> Iterator[Finding]:
         yield Finding(
             "opted_out",
             Severity.ERROR if stopped else Severity.WARNING,
-            f"Opted out of {kind}{sender} on {on(row['since'])}, {_by(row)}."
+            f"Opted out of {kind}{sender} on {on(row['since'], evidence.zone)}, {_by(row)}."
             + ("" if stopped else " Transactional messages are not affected."),
             "The recipient can text START to that number." if stopped else _OPT_IN,
             [_proof(row)],

@@ -13,9 +13,12 @@ _TOLD_TOGETHER = frozenset({"another_address_used", "only_primary_used", "not_on
 """What is told of all addresses together, in other words."""
 
 
-def of_customer(customer: CustomerEvidence, addresses: Sequence[AddressEvidence]) -> Diagnosis:
-    """The diagnosis of a customer; `addresses` has the evidence of each address on file or in use, the primary ones first."""
-    findings = [*_together(customer), *_not_looked_into(customer, addresses)]
+def of_customer(
+    customer: CustomerEvidence, addresses: Sequence[AddressEvidence], zone: str = "UTC"
+) -> Diagnosis:
+    """The diagnosis of a customer; `addresses` has the evidence of each address on file or in use, the primary ones first.
+    Times are told in `zone`, an IANA name."""
+    findings = [*_together(customer, zone), *_not_looked_into(customer, addresses)]
     advice: dict[str, Finding] = {}
     for evidence in addresses:
         for finding in of_address(evidence).findings:
@@ -26,7 +29,7 @@ def of_customer(customer: CustomerEvidence, addresses: Sequence[AddressEvidence]
     return Diagnosis(in_order([*findings, *sorted(advice.values(), key=lambda finding: finding.code)]))
 
 
-def _together(customer: CustomerEvidence) -> Iterator[Finding]:
+def _together(customer: CustomerEvidence, zone: str) -> Iterator[Finding]:
     if customer.registered is None and customer.uses:
         yield Finding(
             "not_registered",
@@ -50,10 +53,10 @@ def _together(customer: CustomerEvidence) -> Iterator[Finding]:
             "Check that they are on the list of recipients, and that messages are registered with the customer's id.",
         )
     for channel in ("email", "sms"):
-        yield from _used(customer, channel)
+        yield from _used(customer, channel, zone)
 
 
-def _used(customer: CustomerEvidence, channel: str) -> Iterator[Finding]:
+def _used(customer: CustomerEvidence, channel: str, zone: str) -> Iterator[Finding]:
     """Which of several addresses of a channel messages go to, and which that are not on file."""
     on_file = [each["address"] for each in customer.addresses if each["channel"] == channel]
     uses = [use for use in customer.uses if use.channel == channel]
@@ -68,7 +71,7 @@ def _used(customer: CustomerEvidence, channel: str) -> Iterator[Finding]:
             Severity.WARNING,
             f"Of the {kind} on file {told}: {', '.join(unused)} got nothing in the last {USED_DAYS} days.",
             "If the customer reads another one, make that the primary, or send to all of them.",
-            [_proof(use) for use in uses[:3]],
+            [_proof(use, zone) for use in uses[:3]],
         )
     for use in uses:
         if use.address not in on_file:
@@ -77,7 +80,7 @@ def _used(customer: CustomerEvidence, channel: str) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"Messages to this customer went to {use.address}, which is not on file.",
                 "Ask which address is right, and correct the customer or the application that sends.",
-                [_proof(use)],
+                [_proof(use, zone)],
             )
 
 
@@ -95,5 +98,5 @@ def _not_looked_into(customer: CustomerEvidence, addresses: Sequence[AddressEvid
         )
 
 
-def _proof(use: Use) -> Proof:
-    return Proof(use.last_at, None, f"{use.messages} × {use.address}, last on {on(use.last_at)}")
+def _proof(use: Use, zone: str) -> Proof:
+    return Proof(use.last_at, None, f"{use.messages} × {use.address}, last on {on(use.last_at, zone)}")

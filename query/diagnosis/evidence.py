@@ -83,7 +83,8 @@ class AddressEvidence:
     `standing` is a value of address-standing/1, None where nothing was ever heard; `consents` are those of consent/1;
     `messages` items of the log with `tracking`, `reached`, `first_human_opened_at` and `first_human_clicked_at`, the newest
     first and no more than some dozens; `spellings` the ways in which the address was given; `customers` those whose address it
-    is or who were named with it; `needs_opt_in` the categories that the tenant sends only to whoever opted in.
+    is or who were named with it; `needs_opt_in` the categories that the tenant sends only to whoever opted in; `zone` the IANA
+    time zone that times are told in.
     """
 
     channel: str
@@ -98,3 +99,4 @@ class AddressEvidence:
     senders: Senders = Senders()
     soft_bounce_limit: int = 5
     needs_opt_in: Sequence[str] = (MARKETING, NOTIFICATION)
+    zone: str = "UTC"

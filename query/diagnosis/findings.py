@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from schemas.times import parse_time
 
@@ -102,21 +103,23 @@ def in_order(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: _RANK[finding.severity])
 
 
-def on(at: str | None) -> str:
-    """A time for people: `22 Nov 2026, 09:28 UTC`."""
+def on(at: str | None, zone: str) -> str:
+    """A time for people, in a zone by its IANA name: `22 Nov 2026, 09:28 UTC`."""
     if at is None:
         return "an unknown day"
-    moment = datetime.fromtimestamp(parse_time(at) / 1000, UTC)
-    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+    moment = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=parse_time(at))).astimezone(
+        ZoneInfo(zone)
+    )
+    return f"{moment.day} {moment:%b %Y, %H:%M %Z}"
 
 
-def named(row: Row) -> str:
-    """A message for people: its subject or the beginning of its text, and its time."""
+def named(row: Row, zone: str) -> str:
+    """A message for people: its subject or the beginning of its text, and its time in a zone."""
     words = row.get("subject") or row.get("text")
     if not words:
-        return f"the message of {on(row['at'])}"
+        return f"the message of {on(row['at'], zone)}"
     told = " ".join(words.split())
-    return f"“{told[:_NAMED] + '…' if len(told) > _NAMED else told}” of {on(row['at'])}"
+    return f"“{told[:_NAMED] + '…' if len(told) > _NAMED else told}” of {on(row['at'], zone)}"
 
 
 _NAMED = 60

@@ -52,7 +52,7 @@ def troubles(evidence: AddressEvidence) -> Iterator[Finding]:
 
 def _finding(evidence: AddressEvidence, trouble: Trouble, rows: Sequence[Row], *, over: bool) -> Finding:
     until = (rows[0]["delay"] or {}).get("expires_at")
-    newest, one = named(rows[0]), len(rows) == 1
+    newest, one = named(rows[0], evidence.zone), len(rows) == 1
     text = trouble.text.format(
         which=newest if one else f"{len(rows)} messages",
         were="was" if one else "were",
@@ -65,7 +65,8 @@ def _finding(evidence: AddressEvidence, trouble: Trouble, rows: Sequence[Row], *
         Severity.ERROR if trouble.lasting and not over else Severity.WARNING,
         text[0].upper() + text[1:] + (" Later ones did arrive." if over else ""),
         trouble.remedy.format(
-            senders=exact_senders(evidence.senders, rows[0]), until=on(until) if until else "after some days"
+            senders=exact_senders(evidence.senders, rows[0]),
+            until=on(until, evidence.zone) if until else "after some days",
         ),
         [_proof(row) for row in rows[:_PROOFS]],
     )
@@ -101,7 +102,7 @@ def not_seen(evidence: AddressEvidence) -> Iterator[Finding]:
         yield Finding(
             "delivered_to_handset",
             Severity.WARNING,
-            f"{_begun(row)} was accepted by the handset.",
+            f"{_begun(evidence, row)} was accepted by the handset.",
             f"Look among unknown, blocked and filtered senders of the messages app, for {row['sender'] or 'the sender'}.",
             [proof],
         )
@@ -109,7 +110,7 @@ def not_seen(evidence: AddressEvidence) -> Iterator[Finding]:
     yield Finding(
         "delivered_not_seen",
         Severity.WARNING,
-        f"{_begun(row)} was accepted by the recipient's server. What filters and tabs behind it do, is told to nobody.",
+        f"{_begun(evidence, row)} was accepted by the recipient's server. Nobody is told what the filters and tabs behind it do.",
         _where_to_look(evidence, row),
         [proof],
     )
@@ -153,7 +154,7 @@ def seen(evidence: AddressEvidence) -> Iterator[Finding]:
     yield Finding(
         "seen",
         Severity.INFO,
-        f"{_begun(row)} arrived, and {what} on {on(at)}.",
+        f"{_begun(evidence, row)} arrived, and {what} on {on(at, evidence.zone)}.",
         "Ask whether that was the recipient, and which message is meant.",
         [Proof(at, row["message_id"], row["status"])],
     )
@@ -168,7 +169,7 @@ def under_way(evidence: AddressEvidence) -> Iterator[Finding]:
         yield Finding(
             "under_way",
             Severity.INFO,
-            f"{_begun(row)} is on its way: nothing final is known yet.",
+            f"{_begun(evidence, row)} is on its way: nothing final is known yet.",
             "Wait some minutes and look again.",
             [Proof(row["updated_at"], row["message_id"], row["status"])],
         )
@@ -181,7 +182,8 @@ def under_way(evidence: AddressEvidence) -> Iterator[Finding]:
         yield Finding(
             "no_report",
             Severity.WARNING,
-            f"{_begun(row)} was handed over, and nothing was reported since. Whether it arrived, Waybill cannot know: {other}.",
+            f"{_begun(evidence, row)} was handed over, and nothing was reported since. "
+            f"Whether it arrived, Waybill cannot know: {other}.",
             "Ask the recipient, and look whether other messages of that time were delivered.",
             [Proof(row["sent_at"] or row["at"], row["message_id"], row["status"])],
         )
@@ -219,8 +221,8 @@ def exact_senders(senders: Senders, row: Row) -> str:
     return " or ".join(told) or "of the message"
 
 
-def _begun(row: Row) -> str:
-    words = named(row)
+def _begun(evidence: AddressEvidence, row: Row) -> str:
+    words = named(row, evidence.zone)
     return words[0].upper() + words[1:]
 
 

@@ -23,7 +23,7 @@ def another_address_was_used(evidence: AddressEvidence) -> Iterator[Finding]:
             + (", the primary address," if only_primary else "")
             + " and none to this one.",
             f"Look at {others[0].address}, or make this the primary address, or send to all addresses of the customer.",
-            [_proof(use) for use in others[:3]],
+            [_proof(use, evidence.zone) for use in others[:3]],
             others[0].address,
         )
 
@@ -45,7 +45,7 @@ def not_on_file(evidence: AddressEvidence) -> Iterator[Finding]:
             Severity.WARNING,
             f"Messages to customer {customer.customer} name this address, which is not on file: {told}.",
             "Ask which address is right, and correct the customer or the application that sends.",
-            [_proof(use) for use in customer.uses if use.address == evidence.address][:1],
+            [_proof(use, evidence.zone) for use in customer.uses if use.address == evidence.address][:1],
             registered[0] if len(registered) == 1 else None,
         )
 
@@ -54,6 +54,6 @@ def _listed(uses: list[Use]) -> str:
     return ", ".join(use.address for use in uses[:3])
 
 
-def _proof(use: Use) -> Proof:
+def _proof(use: Use, zone: str) -> Proof:
     told = "a message" if use.messages == 1 else f"{use.messages} messages"
-    return Proof(use.last_at, None, f"{told} to {use.address}, the latest on {on(use.last_at)}")
+    return Proof(use.last_at, None, f"{told} to {use.address}, the latest on {on(use.last_at, zone)}")

@@ -8,9 +8,7 @@ from query.diagnosis.findings import Finding, Proof, Row, Severity, on
 from query.diagnosis.troubles import why
 from schemas.standing import IMPORTED, Reason
 
-_RESET = (
-    "reset the address with your name and the reason, from the log or by POST /v1/addresses/{address}/reset"
-)
+_RESET = "reset the address with your name and the reason{by}"
 _OTHER_NUMBER = f"Ask for a mobile number. If this one is right after all, {_RESET}."
 
 _SUPPRESSED: dict[str, tuple[str, str]] = {
@@ -53,13 +51,13 @@ def suppressed(evidence: AddressEvidence) -> Iterator[Finding]:
     text, remedy = _SUPPRESSED[row["reason"]]
     # A row of which the latest messages arrived is over, and the address invalid all the same.
     in_a_row = max(row["soft_bounces_in_a_row"], evidence.soft_bounce_limit)
-    told = text.format(since=on(row["since"]), why=why(row["cause"]), row=in_a_row)
+    told = text.format(since=on(row["since"], evidence.zone), why=why(row["cause"]), row=in_a_row)
     if row["cause"] == IMPORTED:
         told += " So says a list of another system, which was brought in here."
     also = [reason for reason in row["reasons"] if reason != row["reason"]]
     if also:
         told += f" Besides: {', '.join(also).replace('_', ' ')}."
-    remedy = remedy.replace("{address}", quote(evidence.address, safe="@+"))
+    remedy = remedy.format(by=by_reset(evidence.address))
     yield Finding(
         f"suppressed_{row['reason']}",
         Severity.ERROR,
@@ -67,6 +65,11 @@ def suppressed(evidence: AddressEvidence) -> Iterator[Finding]:
         f"{remedy} {row['hint']}" if row["hint"] else remedy,
         [_proof(row)],
     )
+
+
+def by_reset(address: str) -> str:
+    """How a remedy says that an address is reset, for those who have no page in front of them that does it."""
+    return f", from the log or by POST /v1/addresses/{quote(address, safe='@+')}/reset"
 
 
 def _proof(row: Row) -> Proof:
@@ -118,7 +121,7 @@ def was_reset(evidence: AddressEvidence) -> Iterator[Finding]:
     yield Finding(
         "was_reset",
         Severity.INFO,
-        f"{reset['actor']} reset this address on {on(reset['at'])}.{lifted}",
+        f"{reset['actor']} reset this address on {on(reset['at'], evidence.zone)}.{lifted}",
         "What was not sent before the reset is not sent by itself: send again what is still wanted.",
         [Proof(reset["at"], None, f"reset by {reset['actor']}", reset["reason"])],
     )

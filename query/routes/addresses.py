@@ -11,7 +11,7 @@ from query.context import Context, asked
 from query.diagnosis import of_address
 from query.evidence import NEWEST, Known, about_address, evidence_of
 from query.lists import is_stream, list_document, list_parameters, stream_list
-from query.parameters import Parameter, choice, domain, stripped, time
+from query.parameters import Parameter, choice, domain, stripped, time, zone
 from query.sql.addresses import ADDRESSES, FIELDS, OF_MESSAGES, Place, add_filters
 from query.sql.messages import FIELDS as MESSAGE_FIELDS
 from query.sql.where import Scope, Where
@@ -35,6 +35,7 @@ LIST_PARAMETERS: dict[str, Parameter] = {
     **list_parameters(ADDRESSES),
 }
 ONE_PARAMETERS: dict[str, Parameter] = {"channel": Parameter(choice(*CHANNELS))}
+DIAGNOSIS_PARAMETERS: dict[str, Parameter] = {**ONE_PARAMETERS, "tz": Parameter(zone)}
 
 _LAST_MESSAGES = 10
 
@@ -107,7 +108,7 @@ async def address_document(
 
 async def get_diagnosis(request: web.Request) -> web.Response:
     """Why does this address not receive?"""
-    context, principal, given = asked(request, ONE_PARAMETERS)
+    context, principal, given = asked(request, DIAGNOSIS_PARAMETERS)
     return json_response(await diagnosis_document(context, principal, given, request.match_info["address"]))
 
 
@@ -119,7 +120,8 @@ async def diagnosis_document(
     scope = scope_of(principal, given)
     known = await about_address(context, scope, place, NEWEST)
     # Also of an address that nobody ever wrote to there is something to say, be it only how it is written.
-    (evidence,) = await evidence_of(context, [known or Known(scope.tenant or "", *place, None, [], [])])
+    looked_at = known or Known(scope.tenant or "", *place, None, [], [])
+    (evidence,) = await evidence_of(context, [looked_at], zone=given.get("tz", "UTC"))
     if known is None:
         evidence = replace(evidence, spellings=[address])
     return of_address(evidence).document()

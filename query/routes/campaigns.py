@@ -16,6 +16,7 @@ from query.parameters import Parameter, choice, limit, stripped, text, zone
 from query.periods import Span
 from query.sql.campaigns import (
     LINK_SORT_VALUES,
+    NEAR_MS,
     SORT_VALUES,
     add_mailing_filters,
     links_list,
@@ -31,10 +32,6 @@ from runtime.http import json_response
 from schemas.problems import NOT_FOUND, ProblemError
 from schemas.tenants import Principal
 from schemas.times import parse_time
-
-NEAR_MS = 60 * 86_400_000
-"""What names no recipient may be filed this long before or after the campaign's messages: facts that lie further apart are
-not folded together either (`state_days`)."""
 
 _COMPARE = Parameter(choice("previous"))
 _FORMAT = Parameter(choice("json", *FORMATS))

@@ -11,6 +11,7 @@ from query.diagnosis import CustomerEvidence, of_customer
 from query.evidence import NEWEST, Known, about_addresses, evidence_of, the_customer
 from query.filters import add_shared
 from query.lists import is_stream
+from query.parameters import Parameter, zone
 from query.routes.addresses import consent_document, standing_document
 from query.routes.messages import PARAMETERS, log_document, stream_log
 from query.sql.addresses import Place
@@ -19,6 +20,7 @@ from query.sql.where import Scope, Where
 from runtime.http import json_response
 from schemas.tenants import Principal
 
+DIAGNOSIS_PARAMETERS: dict[str, Parameter] = {"tz": Parameter(zone)}
 _ADDRESSES = 20
 """Addresses of one customer that a diagnosis looks into."""
 
@@ -112,7 +114,7 @@ async def _messages_of(
 
 async def get_customer_diagnosis(request: web.Request) -> web.Response:
     """Why does this customer not receive?"""
-    context, principal, given = asked(request, {})
+    context, principal, given = asked(request, DIAGNOSIS_PARAMETERS)
     customer_id = request.match_info["customer"]
     return json_response(await customer_diagnosis_document(context, principal, given, customer_id))
 
@@ -123,8 +125,9 @@ async def customer_diagnosis_document(
     """The diagnosis of a customer. Raises ProblemError."""
     tenant, customer = await the_customer(context, scope_of(principal, given), customer_id)
     known = await about_addresses(context, tenant, _places(customer)[:_ADDRESSES], NEWEST)
-    evidence = await evidence_of(context, known, customer)
-    return of_customer(customer, evidence).document()
+    told_in = given.get("tz", "UTC")
+    evidence = await evidence_of(context, known, customer, told_in)
+    return of_customer(customer, evidence, told_in).document()
 
 
 def _places(customer: CustomerEvidence) -> list[Place]:

@@ -23,6 +23,7 @@ from query.sql.messages import (
     order_of,
     whole_sql,
 )
+from query.sql.reached import FIRST_AT
 from query.sql.where import SortColumn, Where
 from runtime.http import json_response
 from schemas.status import COUNTS, Status
@@ -34,6 +35,8 @@ PARAMETERS: dict[str, Parameter] = {
     **{name: Parameter(stripped) for name in ("recipient", "subject", "text", "q")},
     "status": Parameter(choice(*Status), many=True),
     "reached": Parameter(choice(*COUNTS), many=True),
+    "reached_from": Parameter(time),
+    "reached_to": Parameter(time),
     "gave_up": Parameter(boolean),
     "updated_from": Parameter(time),
     "clicked_link": Parameter(text),
@@ -85,6 +88,9 @@ def _as_asked(
     """Adds the log's own filters to `where`; gives the columns of an item and the order. Raises ProblemError."""
     if "clicked_link" in given and not given.get("campaign"):
         raise refused("clicked_link", "expected `campaign` beside it")
+    for name in ("reached_from", "reached_to"):
+        if name in given and not set(given.get("reached", [""])) <= set(FIRST_AT):
+            raise refused(name, f"expected `reached` beside it, of {', '.join(FIRST_AT)}")
     add_log_filters(where, given)
     labelled, with_tenant = bind_labels(where, context.tenants), principal.tenant is None
     columns = item_columns(labelled, with_tenant=with_tenant, nulls=nulls)

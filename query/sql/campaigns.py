@@ -8,12 +8,17 @@ from query.periods import Span
 from query.sql.figures import BASES, bases_sql, figure_columns, figures
 from query.sql.lists import Listed
 from query.sql.rates import instant_sql
+from query.sql.reached import FIRST_AT, first_at_sql
 from query.sql.where import SortColumn, Where, like_pattern
 from schemas.status import COUNTS
 
 LOOK_BACK_MS = 35 * 86_400_000
 """How long before the range asked about the mailing before one is looked for: five weeks, since the first Mondays of two
 months may lie so far apart."""
+
+NEAR_MS = 60 * 86_400_000
+"""What names no recipient may be filed this long before or after the campaign's messages: facts that lie further apart are
+not folded together either (`state_days`)."""
 
 _OWN = "m.is_attributed"
 _PLACE = ("tenant", "campaign", "channel", "subject", "day")
@@ -76,6 +81,7 @@ def _mailings_sql(where: Where, zone: str, span: Span, *, compare: bool) -> str:
         asked = f"m.filed_at >= {where.bind_time(from_ms)}"
         from_ms -= LOOK_BACK_MS
     where.between("m.filed_at", from_ms, to_ms)
+    seen_by_message = {name: _seen_by_message_sql(where, name, asked, (from_ms, to_ms)) for name in _SEEN}
     day = f"toString(toDate(m.filed_at, {where.bind('String', zone)}))"
     of_others = {"of_channel": "m.channel", "of_subject": "m.subject", "of_day": day}
     selected = [
@@ -85,8 +91,9 @@ def _mailings_sql(where: Where, zone: str, span: Span, *, compare: bool) -> str:
         "of_day AS day",
         *_aggregates(asked),
         *(
-            f"countIf({asked} AND m.{name} > 0 AND m.tracking != 'none') > 0 AS saw_{name}"
-            for name in ("opens", "clicks")
+            f"countIf({asked} AND m.{name} > 0 AND m.tracking != 'none') > 0 "
+            f"OR (tenant, campaign) IN ({seen_by_message[name]}) AS saw_{name}"
+            for name in _SEEN
         ),
         f"countIf({asked} AND {_OWN} AND m.tracking = 'none') AS untracked",
         *(_aggregates("1", "all_") if compare else ()),
@@ -94,6 +101,32 @@ def _mailings_sql(where: Where, zone: str, span: Span, *, compare: bool) -> str:
     return (
         f"SELECT {', '.join(selected)} FROM message_status AS m FINAL WHERE {where.sql} "
         f"GROUP BY tenant, campaign, {', '.join(of_others)}"
+    )
+
+
+_SEEN = ("opens", "clicks")
+
+
+def _seen_by_message_sql(where: Where, name: str, asked: str, span: Span) -> str:
+    """Tenant and campaign of the rows of `where`, of which `asked` holds, whose message was seen to be opened or clicked
+    (`name`) by somebody whom the provider does not name, of a campaign that it does not name either: one that is no tag of
+    the mail but only registered is told of the recipients that the registration names. `where` gets values bound.
+    """
+    from_ms, to_ms = span
+    nameless = where.around()
+    if where.scope.tenant is not None:
+        nameless.equal("m.tenant", where.scope.tenant)
+    nameless.between(
+        "m.filed_at",
+        None if from_ms is None else from_ms - NEAR_MS,
+        None if to_ms is None else to_ms + NEAR_MS,
+    )
+    nameless.add(f"NOT {_OWN} AND m.campaign = '' AND m.tracking != 'none' AND m.{name} > 0")
+    where.parameters |= nameless.parameters
+    messages = f"SELECT m.tenant, m.message_id FROM message_status AS m WHERE {nameless.sql}"
+    return (
+        f"SELECT m.tenant, m.campaign FROM message_status AS m WHERE {where.sql} AND {asked} AND {_OWN} "
+        f"AND m.campaign != '' AND (m.tenant, m.message_id) IN ({messages})"
     )
 
 
@@ -197,33 +230,20 @@ def tenants_sql(where: Where) -> str:
     )
 
 
-_REACHED_AT = {
-    # A click tells of an open that was not seen.
-    "opened": ("m.is_opened", ("m.first_opened_at", "m.first_clicked_at")),
-    "human_opened": ("m.is_human_opened", ("m.first_human_opened_at", "m.first_human_clicked_at")),
-    "clicked": ("m.is_clicked", ("m.first_clicked_at",)),
-    "human_clicked": ("m.is_human_clicked", ("m.first_human_clicked_at",)),
-}
-"""When a pair of message and recipient first counted so: the earliest of these times."""
-
-
 def timeline_list(where: Where, bucket: str, zone: str) -> Listed:
     """How many of the rows of `where` first counted as opened and clicked in each hour or day of the zone; only those in
     which some did. `where` gets the zone bound."""
-    seen = ", ".join(
-        f"('{count}', if({condition}, arrayMin(arrayFilter(t -> t IS NOT NULL, [{', '.join(times)}])), NULL))"
-        for count, (condition, times) in _REACHED_AT.items()
-    )
+    seen = ", ".join(f"('{count}', if(m.is_{count}, {first_at_sql(count)}, NULL))" for count in FIRST_AT)
     moment = f"toTimeZone(assumeNotNull(seen.2), {where.bind('String', zone)})"
     start = f"toStartOfHour({moment})" if bucket == "hour" else f"toStartOfDay({moment})"
-    counts = ", ".join(f"countIf(seen.1 = '{count}') AS {count}" for count in _REACHED_AT)
+    counts = ", ".join(f"countIf(seen.1 = '{count}') AS {count}" for count in FIRST_AT)
     rows = (
         f"SELECT arrayJoin([{seen}]) AS seen FROM message_status AS m FINAL WHERE {where.sql} AND m.is_opened"
     )
     return Listed(
         name="timeline",
         source=f"(SELECT {instant_sql(start)} AS at, {counts} FROM ({rows}) WHERE seen.2 IS NOT NULL GROUP BY at) AS m",
-        columns={name: f"m.{name}" for name in ("at", *_REACHED_AT)},
+        columns={name: f"m.{name}" for name in ("at", *FIRST_AT)},
         sorts={"at": SortColumn("m.at", "String", False)},
         rest=(),
         default_sort="at",

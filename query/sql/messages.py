@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from query.periods import Span
+from query.sql.reached import first_at_sql
 from query.sql.where import SortColumn, Where, after, bound_time, like_pattern, order_by, select_keys
 from schemas.status import CHANNELS, VOCABULARIES, Status, label
 from schemas.tenants import Tenants
@@ -55,12 +57,23 @@ def add_log_filters(where: Where, given: Mapping[str, Any]) -> None:
     if "status" in given:
         where.one_of("m.status", given["status"])
     if "reached" in given:
-        where.add(" OR ".join(f"m.is_{name}" for name in dict.fromkeys(given["reached"])))
+        span = given.get("reached_from"), given.get("reached_to")
+        where.add(" OR ".join(_reached(where, name, span) for name in dict.fromkeys(given["reached"])))
     if "gave_up" in given:
         where.add("m.gave_up" if given["gave_up"] else "NOT m.gave_up")
     where.between("m.updated_at", given.get("updated_from"), None)
     if "clicked_link" in given:
         _add_clicked(where, given["campaign"], given["clicked_link"])
+
+
+def _reached(where: Where, name: str, span: Span) -> str:
+    """Rows that count so, and first did within the span, if there is one."""
+    bounds = [
+        f"{first_at_sql(name)} {sign} {where.bind_time(ms)}"
+        for sign, ms in zip((">=", "<"), span, strict=True)
+        if ms is not None
+    ]
+    return " AND ".join([f"m.is_{name}", *bounds])
 
 
 def _add_clicked(where: Where, campaign: str, link: str) -> None:

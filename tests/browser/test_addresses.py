@@ -129,6 +129,12 @@ async def test_a_bounce_is_explained_on_its_address_and_reset_by_staff_who_see_i
     )
     await expect(page.locator(".findings li").first).to_contain_text("refused for good")
     await expect(page.locator("#messages").locator("xpath=../..").locator("tbody tr")).to_have_count(1)
+    finding = page.locator(".finding").first
+    await expect(finding).not_to_contain_text("POST")
+    await expect(finding).to_contain_text(re.compile(r"\d\d:\d\d CES?T"))
+    await expect(finding.get_by_role("link", name=f"Reset {address}…")).to_have_attribute(
+        "href", re.compile(r"^/reset\?channel=email&address=gone@bounce\.example&back=")
+    )
     await staff.look("address-blocked")
     await page.get_by_role("link", name="Reset…").click()
     await staff.look("reset")
@@ -228,7 +234,7 @@ async def test_whoever_may_only_read_sees_no_button_and_is_refused(reader: OpenR
         await someone.sign_in(OPERATOR_KEY, f"/addresses?tenant=gamma&domain={DOMAIN}")
         await page.get_by_role("link", name=f"person-068@{DOMAIN}").click()
         await expect(page.get_by_role("heading", name="Standing")).to_be_visible()
-        for name in ("Reset…", "Opt in…", "Opt out…"):
+        for name in ("Reset", "Opt in…", "Opt out…"):
             await expect(page.get_by_role("link", name=name)).to_have_count(0)
         token = await page.locator("input[name=csrf]").first.input_value()
         reset = f"/reset?tenant=gamma&channel=email&address=person-068%40{DOMAIN}"

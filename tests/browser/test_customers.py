@@ -152,7 +152,7 @@ async def test_a_documents_page_has_all_its_messages_and_their_events(staff: Rea
     await page.goto(f"/documents/{quote(DOCUMENT, safe='')}")
     await expect(page.get_by_role("heading", level=1)).to_have_text(f"Document {DOCUMENT}")
     await expect(page.locator("table", has_text="Message").first.locator("tbody tr")).to_have_count(2)
-    steps = page.locator("table", has_text="Detail").locator("tbody tr")
+    steps = page.locator(".trail .step")
     await expect(steps).to_have_count(3)
     await expect(steps.last).to_contain_text("Opened")
     await expect(steps.last.get_by_text("Machine")).to_have_attribute(
@@ -160,6 +160,10 @@ async def test_a_documents_page_has_all_its_messages_and_their_events(staff: Rea
     )
     await expect(steps.first).to_contain_text(MARKUP)
     await staff.look("document")
+    step = await steps.first.get_attribute("id")
+    await steps.first.locator(".time a").click()
+    await expect(page).to_have_url(re.compile(rf"^[^#]*/messages/[^#]+#{step}$"))
+    await expect(page.locator(f"#{step}")).to_contain_text(MARKUP)
 
 
 async def test_the_search_of_every_page_leads_to_a_customer_or_document_or_asks_which(

@@ -348,6 +348,22 @@ async def test_on_a_phone_the_rows_that_look_like_cards_are_still_a_table_to_scr
     assert len(re.findall(r"- cell", tree)) == 200
 
 
+async def test_on_a_phone_the_page_that_is_shown_is_in_sight_in_the_navigation_and_a_list_can_be_sorted(
+    analyst: Reader,
+) -> None:
+    page = analyst.page
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto("/dead-letters")
+    current = page.locator("nav.side a[aria-current]")
+    place = await current.evaluate("each => each.getBoundingClientRect().toJSON()")
+    assert place["left"] >= 0 and place["right"] <= 390
+    await page.goto("/email-log?campaign=many")
+    await page.locator("thead").get_by_role("link", name="Recipient").click()
+    await expect(page).to_have_url(re.compile("sort=recipient"))
+    heading = page.locator("thead th[aria-sort]")
+    assert (await heading.evaluate("each => each.getBoundingClientRect().width")) > 40
+
+
 async def test_on_paper_there_is_the_table_alone_dark_on_white(reader: OpenReader) -> None:
     async with reader(color_scheme="dark") as someone:
         page = someone.page

@@ -98,6 +98,17 @@ async def test_the_report_comes_as_a_file(helper: Reader) -> None:
     assert _timeless((await file.path()).read_text()) == _timeless(await page.locator("#report").inner_text())
 
 
+async def test_on_paper_there_is_the_whole_report_alone(helper: Reader) -> None:
+    page = helper.page
+    await page.emulate_media(media="print")
+    await expect(page.locator("main form")).to_be_hidden()
+    await expect(page.get_by_label("Breadcrumb")).to_be_hidden()
+    report = page.locator("#report")
+    cut_off = await report.evaluate("each => each.scrollHeight - each.clientHeight")
+    assert cut_off <= 0
+    assert await report.evaluate("each => each.clientHeight") > 400
+
+
 async def test_a_report_on_an_address_tells_its_last_messages(helper: Reader) -> None:
     page = helper.page
     await page.goto(f"/addresses/{RECIPIENT}/issue-report?channel=email&problem=late")

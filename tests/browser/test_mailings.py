@@ -13,6 +13,7 @@ from playwright.async_api import Locator, expect
 
 from query.console.figures import KINDS
 from query.console.wording import number
+from schemas.times import format_time, parse_time
 from tests.browser.conftest import OpenReader, Store
 from tests.browser.numbers import number_of, rate_shown, rows_behind
 from tests.browser.reader import ZONE, Reader
@@ -223,23 +224,86 @@ async def test_opens_and_clicks_over_time_are_those_of_the_api_by_hour_or_day(
     assert found == [count for count in opened if count][: len(found)]
 
 
-async def test_domains_and_why_messages_came_back_lead_to_their_messages(
-    analyst: Reader, stack: Stack
+TIMED = "opened over days"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def timed(store: Store) -> None:
+    """A mailing of which each recipient opened some minutes after the one before, some clicked, and one opened later than
+    hours are shown."""
+    base = next(row for row in make_mailings(60, ("beta",), seed=32) if row["channel"] == "email")
+    sent = parse_time("2026-11-20T10:00:00.000Z")
+    rows = []
+    for place in range(40):
+        opened = sent + place * 11 * 60_000 if place else sent + 5 * 86_400_000
+        clicked = opened + 3_600_000 if place % 3 == 0 else None
+        reached = ["sent", "delivered", "opened", *(["human_opened"] if place % 2 else [])]
+        rows.append(
+            base
+            | {"campaign": TIMED, "message_id": f"timed-{place}", "recipient": f"user{place}@timed.example"}
+            | {
+                "filed_at": format_time(sent),
+                "tracking": None,
+                "opens": 1,
+                "clicks": int(clicked is not None),
+            }
+            | {"first_opened_at": format_time(opened), "first_clicked_at": clicked and format_time(clicked)}
+            | {"first_human_opened_at": format_time(opened) if place % 2 else None}
+            | {"first_human_clicked_at": None, "reached": [*reached, *(["clicked"] if clicked else [])]}
+        )
+    await store.insert("message_status", rows)
+
+
+@pytest.mark.parametrize("bucket", ["hour", "day"])
+async def test_each_figure_over_time_leads_to_those_who_opened_or_clicked_then(
+    reader: OpenReader, stack: Stack, timed: None, bucket: str
+) -> None:
+    async with reader() as someone:
+        page = someone.page
+        await someone.sign_in(BETA.key, f"/campaigns/{quote(TIMED)}?bucket={bucket}")
+        figures = page.locator("figure .numbers td a")
+        counts = [number_of(text) for text in await figures.all_text_contents()]
+        hrefs = await _hrefs(figures)
+        assert sum(counts) > 60
+        for href, count in zip(hrefs, counts, strict=True):
+            assert len(rows_behind(stack, href, BETA.key)) == count, href
+        points = page.locator("figure svg").first.locator("a")
+        assert sorted(await _hrefs(points)) == sorted(hrefs)
+        later = page.get_by_role("link", name=re.compile("opened$"))
+        assert await later.count() == (bucket == "hour")
+        for href in await _hrefs(later):
+            assert len(rows_behind(stack, href, BETA.key)) == 1
+        if bucket == "hour":
+            await someone.look("mailing-over-time")
+        await page.goto(hrefs[0])
+        await expect(page.locator(".in-force")).to_contain_text("For the first time from:")
+        await expect(page.locator("tbody tr")).to_have_count(counts[0])
+
+
+async def test_on_a_phone_cells_are_as_high_as_what_they_say_and_letters_of_charts_as_large_as_others(
+    analyst: Reader,
 ) -> None:
     page = analyst.page
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto(f"{PAGE}/recipients")
+    blank = await page.locator(".list td:visible").evaluate_all(
+        """all => all.map(cell => {
+            const said = document.createRange();
+            said.selectNodeContents(cell);
+            return cell.getBoundingClientRect().height - said.getBoundingClientRect().height;
+        })"""
+    )
+    assert blank and max(blank) < 14
     await page.goto(PAGE)
-    items = stack.items("/v1/rates", GAMMA.key, campaign=CAMPAIGN, group_by="domain")
-    lines = page.get_by_role("region", name="Domains").locator("tbody tr")
-    assert await lines.count() == len(items)
-    for item, line in zip(items, await lines.all(), strict=True):
-        assert (await line.locator("[data-label=Delivered]").inner_text()).strip() == rate_shown(
-            item["rates"]["delivery"]
-        )
-        why = line.locator("[data-label='Why it came back'] a")
-        counts = [number_of(text) for text in await why.all_inner_texts()]
-        assert sum(counts) == item["counts"]["bounced"] + item["counts"]["soft_bounced"]
-        for href, count in zip(await _hrefs(why), counts, strict=True):
-            assert len(rows_behind(stack, href, GAMMA.key)) == count, href
+    letters = await page.locator(".chart text:visible").evaluate_all(
+        "all => all.map(each => each.getBoundingClientRect().height)"
+    )
+    assert len(letters) > 5 and min(letters) >= 11
+    await page.set_viewport_size({"width": 1280, "height": 900})
+    wide = await page.locator(".chart text:visible").evaluate_all(
+        "all => all.map(each => each.getBoundingClientRect().height)"
+    )
+    assert min(wide) >= 11
 
 
 async def test_recipients_are_the_log_of_the_mailing_sorted_filtered_and_paged(
@@ -373,6 +437,9 @@ async def test_a_link_that_was_clicked_is_shown_and_leads_to_who_clicked_it(
         await someone.sign_in(BETA.key, f"/campaigns/{quote(campaign, safe='')}")
         links = someone.page.get_by_role("region", name="Links")
         await expect(links.locator("tbody th")).to_contain_text("https://example.com/enrol?a=1&b=<2>")
+        counted = links.locator("[data-label=Recipients] a")
+        for href, text in zip(await _hrefs(counted), await counted.all_inner_texts(), strict=True):
+            assert len(rows_behind(stack, href, BETA.key)) == number_of(text), href
         await someone.look("mailing-links")
         await links.get_by_role("link", name="Who clicked").click()
         await expect(someone.page.locator("tbody th bdi")).to_have_text([address])

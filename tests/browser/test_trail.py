@@ -190,6 +190,8 @@ async def test_without_scripts_a_link_leads_to_the_raw_event(reader: OpenReader,
         await page.get_by_text("Raw event").click()
         await page.get_by_role("link", name="Show it").click()
         await expect(page.get_by_role("region", name="Raw event")).to_contain_text('"eventType": "Send"')
+        await page.get_by_label("Breadcrumb").get_by_role("link", name="Message").click()
+        await expect(page).to_have_url(re.compile(rf"/messages/{message_id}$"))
 
 
 async def test_what_failed_is_told_with_the_reason_and_what_to_do_and_the_address_is_reset_from_there(
@@ -290,10 +292,22 @@ async def test_a_message_known_by_a_late_event_alone_says_that_it_counts_nowhere
     await expect(analyst.page.locator(".step .badge", has_text="Late")).to_be_visible()
 
 
-async def test_a_trail_that_is_longer_than_a_page_says_how_much_longer(analyst: Reader) -> None:
-    await analyst.page.goto(_path("busy"))
-    await expect(analyst.page.locator(".step")).to_have_count(500)
-    await expect(analyst.page.get_by_text("100 more events follow")).to_be_visible()
+async def test_a_trail_that_is_longer_than_a_page_goes_on_on_the_next_and_says_where_it_is(
+    analyst: Reader,
+) -> None:
+    page = analyst.page
+    await page.goto(_path("busy"))
+    await expect(page.locator(".step")).to_have_count(500)
+    await expect(page.get_by_text("Steps 1 to 500 of 600")).to_be_visible()
+    first = await page.locator(".step").first.get_attribute("id")
+    await page.get_by_role("link", name="Later steps").click()
+    await expect(page.get_by_text("Steps 501 to 600 of 600")).to_be_visible()
+    await expect(page.locator(".step")).to_have_count(100)
+    await expect(page.get_by_role("link", name="Later steps")).to_have_count(0)
+    await page.get_by_role("link", name="Earlier steps").click()
+    await expect(page.locator(".step").first).to_have_attribute("id", str(first))
+    answer = await page.goto(_path("busy", skip="-1"))
+    assert answer is not None and answer.status == 400
 
 
 async def test_hostile_content_is_shown_on_a_messages_page_and_never_run(analyst: Reader) -> None:

@@ -21,6 +21,7 @@ from query.routes import (
     addresses,
     campaigns,
     consents,
+    customers,
     dead_letters,
     messages,
     rates,
@@ -126,12 +127,12 @@ async def test_every_route_of_query_is_described_and_nothing_else(tmp_path: Path
         ("/v1/tenants", tenants.PARAMETERS),
         ("/v1/addresses", addresses.LIST_PARAMETERS),
         ("/v1/addresses/{address}", addresses.ONE_PARAMETERS),
-        ("/v1/addresses/{address}/diagnosis", addresses.ONE_PARAMETERS),
+        ("/v1/addresses/{address}/diagnosis", addresses.DIAGNOSIS_PARAMETERS),
         ("/v1/consents", consents.PARAMETERS),
         ("/v1/consents/log", consents.LOG_PARAMETERS),
         ("/v1/customers/{customer}", {}),
         ("/v1/customers/{customer}/messages", messages.PARAMETERS),
-        ("/v1/customers/{customer}/diagnosis", {}),
+        ("/v1/customers/{customer}/diagnosis", customers.DIAGNOSIS_PARAMETERS),
     ],
 )
 def test_the_parameters_are_those_that_are_taken(path: str, taken: dict[str, Parameter]) -> None:

@@ -94,18 +94,25 @@ def mailings_of(rows: list[Row], zone: str = "UTC") -> dict[Place, dict[str, Any
     parts: dict[Place, list[Row]] = defaultdict(list)
     for row in rows:
         parts[place_of(row, zone)].append(row)
-    return {place: item for place, part in parts.items() if (item := _item(place, part))["recipients"] > 0}
+    nameless = [row for row in rows if not row["recipient"] and not row["campaign"]]
+    items = {place: _item(place, part, nameless) for place, part in parts.items()}
+    return {place: item for place, item in items.items() if item["recipients"] > 0}
 
 
-def _item(place: Place, rows: list[Row]) -> dict[str, Any]:
+def _item(place: Place, rows: list[Row], nameless: list[Row]) -> dict[str, Any]:
+    """Of `nameless`, rows without recipient and campaign, those tell of a campaign's tracking that are of its messages."""
     own = [row for row in rows if row["recipient"]]
     said = sorted((row for row in rows if row["subject"]), key=lambda row: row["filed_at"])
+    messages = {(row["tenant"], row["message_id"]) for row in own if place[1]}
+    of_messages = [row for row in nameless if (row["tenant"], row["message_id"]) in messages]
     untracked = sum(row["tracking"] == "none" for row in own)
 
     def tracking(name: str) -> str:
         if untracked == len(own):
             return "no"
-        return "yes" if any(row[name] and row["tracking"] != "none" for row in rows) else "unknown"
+        return (
+            "yes" if any(row[name] and row["tracking"] != "none" for row in rows + of_messages) else "unknown"
+        )
 
     channels = {row["channel"] for row in rows}
     return {

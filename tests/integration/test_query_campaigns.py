@@ -12,6 +12,7 @@ import pyarrow.parquet
 import pytest
 import pytest_asyncio
 
+from query.sql.reached import FIRST_AT
 from schemas.status import COUNTS
 from schemas.times import format_time, parse_time
 from tests.integration.campaign_model import (
@@ -168,6 +169,51 @@ async def test_a_campaign_is_the_same_item_with_what_is_unattributed(
     assert compared == document | {"previous": before}
 
 
+async def test_an_open_that_names_nobody_tells_of_tracking_where_the_campaign_is_only_registered(
+    server: QueryServer,
+) -> None:
+    """The list, its stream and the campaign's own page say the same."""
+    base = next(row for row in ROWS if row["channel"] == "email" and row["recipient"])
+    delivered = {"reached": ["sent", "delivered"], "opens": 0, "clicks": 0, "tracking": None}
+    rows = [
+        base
+        | delivered
+        | {
+            "tenant": tenant,
+            "message_id": message,
+            "recipient": recipient,
+            "campaign": campaign,
+            "opens": opens,
+        }
+        for tenant, message, recipient, campaign, opens in (
+            ("acme", "o-1", "ann@example.org", "only registered", 0),
+            ("acme", "o-1", "ben@example.org", "only registered", 0),
+            ("acme", "o-1", None, None, 2),
+            ("acme", "o-2", "ann@example.org", "never seen", 0),
+            ("other", "o-1", "ann@example.org", "only registered", 0),
+        )
+    ]
+    await server.store.insert_lines("message_status", b"\n".join(map(orjson.dumps, rows)))
+    try:
+        for name, seen in (("only registered", "yes"), ("never seen", "unknown")):
+            expected = {"opens": seen, "clicks": "unknown"}
+            for more in ([], [("compare", "previous")], [("from", base["filed_at"]), ("sort", "campaign")]):
+                (item,) = await server.items("/v1/campaigns", ("campaign", name), *more)
+                assert item["tracking"] == expected
+            assert (await server.page(_path(name)))["tracking"] == expected
+            _, _, body = await server.raw("/v1/campaigns", [("campaign", name), ("format", "ndjson")])
+            assert orjson.loads(body)["tracking"]["opens"] == seen
+        of_all = await server.items("/v1/campaigns", ("campaign", "only registered"), key=OPERATOR)
+        assert {item["tenant"]: item["tracking"]["opens"] for item in of_all} == {
+            "acme": "yes",
+            "other": "unknown",
+        }
+    finally:
+        await server.store.command(
+            "ALTER TABLE message_status DELETE WHERE startsWith(message_id, 'o-') SETTINGS mutations_sync = 2"
+        )
+
+
 async def test_there_is_no_campaign_that_another_tenant_or_nobody_has(server: QueryServer) -> None:
     for campaign in ("no such", "stale", "spring/no", "a\x00b"):
         for under in ("", "/timeline", "/links"):
@@ -201,6 +247,35 @@ async def test_the_timeline_counts_each_pair_once_and_sums_to_the_counts(
         counts = figures_of(matching(rows, []))["counts"]
         for name in ("opened", "clicked"):
             assert sum(item[name] for item in document["items"]) == counts[name]
+
+
+@pytest.mark.parametrize(("bucket", "length_ms"), [("hour", 3_600_000), ("day", DAY_MS)])
+async def test_each_figure_of_the_timeline_leads_to_its_rows(
+    server: QueryServer, bucket: str, length_ms: int
+) -> None:
+    looked_at = 0
+    for campaign in ("spring", "registered", "mixed"):
+        items = (await server.page(_path(campaign, "/timeline"), ("bucket", bucket)))["items"]
+        for item, name in itertools.product(items[:4], FIRST_AT):
+            found = [
+                ("campaign", campaign),
+                ("reached", name),
+                ("reached_from", item["at"]),
+                ("reached_to", format_time(parse_time(item["at"]) + length_ms)),
+            ]
+            assert await _row_count(server, found) == item[name], (campaign, item["at"], name)
+            assert len(await server.items("/v1/messages", *found)) == item[name]
+            looked_at += item[name]
+    assert looked_at > 10
+
+
+async def test_the_time_of_what_has_none_cannot_be_asked_for(server: QueryServer) -> None:
+    asked = [("reached", "clicked"), ("reached", "delivered"), ("reached_to", "2026-11-22T00:00:00Z")]
+    status, problem = await server.get("/v1/messages", *asked)
+    assert (status, problem["parameter"]) == (400, "reached_to")
+    assert "opened, human_opened, clicked, human_clicked" in problem["detail"]
+    status, _ = await server.get("/v1/messages", *asked[:1], asked[2])
+    assert status == 200
 
 
 async def test_a_timeline_can_be_narrowed_and_streamed(server: QueryServer) -> None:
@@ -422,6 +497,7 @@ async def test_every_group_of_the_rates_leads_to_its_rows(server: QueryServer) -
         ("/v1/campaigns", "cursor", "x"),
         ("/v1/campaigns", "tenant", "acme"),
         ("/v1/messages", "clicked_link", "https://a.example/"),
+        ("/v1/messages", "reached_from", "2026-11-22T00:00:00Z"),
         ("/v1/campaigns/spring", "from", "2026-11-22T00:00:00Z"),
         ("/v1/campaigns/spring/timeline", "bucket", "week"),
         ("/v1/campaigns/spring/timeline", "limit", "501"),

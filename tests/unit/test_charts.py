@@ -95,15 +95,26 @@ def test_a_funnel_tells_each_steps_share_of_the_one_before() -> None:
     assert [step.of_previous for step in steps] == [None, 0.75, 0, None]
 
 
+def test_lying_bars_stand_behind_each_other_and_the_longest_row_is_as_wide_as_the_box() -> None:
+    drawn = charts.ranks([[3, 0, None], [1, 2, None]], 3)
+    assert [[(bar.series, bar.x, bar.width) for bar in row] for row in drawn.rows] == [
+        [(0, 0, 75), (1, 75, 25)],
+        [(1, 0, 50)],
+        [],
+    ]
+    assert drawn.sums == [4, 2, 0]
+
+
 def test_nothing_can_be_drawn_too() -> None:
+    assert charts.ranks([[]], 0).rows == []
     assert charts.curves([[]], []).paths == [""]
     assert charts.bars([[]], []).bars == []
     assert charts.funnel([]) == []
 
 
-def test_a_mark_is_inside_the_chart_also_where_it_is_above_every_bar() -> None:
-    drawn = charts.bars([[0.01]], ["news"], marks=[("warn", 0.05), ("block", 0.1)])
+def test_a_mark_is_inside_the_chart_also_where_it_is_beyond_every_bar() -> None:
+    drawn = charts.ranks([[0.01]], 1, marks=[("warn", 0.05), ("block", 0.1)])
     warn, block = drawn.marks
-    assert charts.TOP <= block.y < warn.y < charts.FLOOR
-    assert warn.y < drawn.bars[0].y
+    ((bar,),) = drawn.rows
+    assert bar.width < warn.x < block.x < 100
     assert [(mark.name, mark.value) for mark in drawn.marks] == [("warn", 0.05), ("block", 0.1)]

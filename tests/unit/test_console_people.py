@@ -7,12 +7,14 @@ from query.console.arriving import has_changed, outcome
 from query.console.ingest import faults_of
 from query.console.navigation import Entry, current
 from query.console.pages.consenting import FIELDS, consent_of
+from query.diagnosis import AddressEvidence, of_address
 from query.sendability import REASONS, Decision
 from runtime.clickhouse import ClickHouseAway
 from schemas.consent import CATEGORIES, EVERY_CATEGORY, EVIDENCE_METHODS, SOURCES
 from schemas.problems import FORBIDDEN, INVALID_FIELDS, ProblemError
 from schemas.registrations import Consent, read_registration
 from schemas.standing import Reason
+from tests.diagnosing import standing
 
 NOW = 1_795_000_000_000
 PLACE = ("email", "ann@example.org")
@@ -93,3 +95,25 @@ async def test_a_store_that_is_away_does_not_undo_what_was_recorded() -> None:
     assert not await has_changed(away, "old")
     assert "not reached the store yet" in outcome("Done.", arrived=False)
     assert outcome("Done.", arrived=True) == "Done."
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("ann.lee@mail.example.org", "ann.<wbr>lee<wbr>@<wbr>mail.<wbr>example.<wbr>org"),
+        ("+15005550123", "+15005550123"),
+        ("a..b<i>@x", "a..<wbr>b&lt;i&gt;<wbr>@<wbr>x"),
+        ("", ""),
+    ],
+)
+def test_an_address_goes_on_on_the_next_line_where_its_parts_end(address: str, shown: str) -> None:
+    assert str(wording.breakable(address)) == shown
+
+
+@pytest.mark.parametrize("address", ["ann@example.org", "a/b?c#d%@example.org", "+15005550123"])
+def test_a_page_that_resets_an_address_names_no_call_of_the_api(address: str) -> None:
+    row = standing("hard_bounce")
+    (found, *_) = of_address(AddressEvidence("email", address, NOW, row)).findings
+    assert "POST" in found.remedy
+    told = wording.done_here(found.remedy, address)
+    assert told.endswith("If this one works again, reset the address with your name and the reason.")

@@ -97,6 +97,14 @@ def test_the_reset_of_the_remedy_works_when_it_is_typed() -> None:
     assert path.count("/") == 4
 
 
+def test_times_are_told_in_the_zone_that_is_asked_for() -> None:
+    row = standing("hard_bounce", since=format_time(NOW))
+    assert "since 22 Nov 2026, 10:00 UTC" in of_address(ann(standing=row)).summary
+    assert "since 22 Nov 2026, 11:00 CET" in of_address(ann(standing=row, zone="Europe/Berlin")).summary
+    shown = of_address(ann(message("delivered", 0.5), zone="Pacific/Auckland"))
+    assert "of 22 Nov 2026, 11:00 NZDT" in the("delivered_not_seen", shown).text
+
+
 def test_a_complaint_leaves_transactional_mail_and_other_reasons_are_told_besides() -> None:
     row = standing("hard_bounce", reasons=["hard_bounce", "complaint"], complained=True)
     assert "Besides: complaint." in of_address(ann(message("bounced"), standing=row)).findings[0].text

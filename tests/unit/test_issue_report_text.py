@@ -56,6 +56,12 @@ def test_nothing_that_others_wrote_adds_a_line_or_a_heading(words: str) -> None:
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", text)
 
 
+@pytest.mark.parametrize(("many", "told"), [(0, "0 others"), (1, "1 other"), (2, "2 others")])
+def test_others_at_the_domain_are_counted_in_good_english(many: int, told: str) -> None:
+    domain = {"domain": "b", "days": 7, "addresses": many, "counts": {}, "others": []}
+    assert f"Within 7 days:       {told}\n" in issue_text(_document("a@b") | {"domain": domain})
+
+
 @given(st.text())
 def test_a_files_name_is_short_and_of_plain_signs(name: str) -> None:
     assert re.fullmatch(r"issue-report-[A-Za-z0-9@+-][A-Za-z0-9@._+-]{0,79}\.txt", file_name(name))

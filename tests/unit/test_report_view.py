@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from query.console import report_view
 from query.console.pages.reports import NOTHING
+from query.console.report_layouts import places
 from query.reports import REPORTS, Report
 from query.reports.parameters import with_paging
 from schemas.times import parse_time
@@ -60,3 +61,9 @@ def test_every_filter_of_a_report_has_a_field_and_every_choice_is_taken(report: 
 
 def test_every_report_says_what_it_means_that_it_is_empty() -> None:
     assert set(NOTHING) == set(REPORTS)
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=str)
+def test_every_column_of_a_report_has_one_place_on_its_page(report: Report) -> None:
+    shown = [column.name for place in places(report) for column in place]
+    assert sorted(shown) == sorted(column.name for column in report.columns)

@@ -74,7 +74,8 @@ async def get_address(visit: Visit) -> web.StreamResponse:
     address = visit.request.match_info["address"]
     place = place_of(given, address)
     diagnosis, known = await asyncio.gather(
-        diagnosis_document(visit.context, visit.principal, given, address), _known(visit, given, address)
+        diagnosis_document(visit.context, visit.principal, {**given, "tz": visit.zone}, address),
+        _known(visit, given, address),
     )
     if known is None:
         return render(visit, "unknown_address.html", status=404, place=place, diagnosis=diagnosis)

@@ -34,7 +34,7 @@ async def get_customer(visit: Visit) -> web.StreamResponse:
     whose = {name: given[name] for name in ("tenant",) if name in given}
     document, diagnosis, messages = await asyncio.gather(
         customer_document(*asking, whose, customer),
-        customer_diagnosis_document(*asking, whose, customer),
+        customer_diagnosis_document(*asking, {**whose, "tz": visit.zone}, customer),
         customer_messages_document(*asking, given, customer),
     )
     shown = [field for field in fields("email", visit.vocabulary) if field.name in _FILTERS]

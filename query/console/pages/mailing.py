@@ -13,7 +13,7 @@ from query.console.forms import form_of
 from query.console.mailings import campaign_url
 from query.console.page import page, render
 from query.console.pages.log import fields
-from query.console.timelines import timeline_of
+from query.console.timelines import COUNTS, Timeline, timeline_of
 from query.console.visit import Visit
 from query.lists import is_stream
 from query.parameters import Parameter, choice
@@ -21,7 +21,7 @@ from query.routes import messages
 from query.routes.campaigns import campaign_document, links_document, timeline_document
 from query.routes.messages import messages_document, stream_messages
 from query.routes.rates import rates_document
-from schemas.times import parse_time
+from schemas.times import format_time, parse_time
 
 PARAMETERS = {"bucket": Parameter(choice("hour", "day"))}
 
@@ -82,7 +82,10 @@ async def get_mailing(visit: Visit) -> web.StreamResponse:
         untracked_url=_rows(visit, campaign, None, tracking="none"),
         funnel=_funnel(one, rows_of),
         timeline=timeline,
+        timeline_ways=_timeline_ways(visit, campaign, timeline),
+        later_url=_rows(visit, campaign, "opened", reached_from=format_time(timeline.places[-1])),
         links=links,
+        clicked=partial(_clicked, visit, campaign),
         domains=_domains(visit, campaign, domains["items"], causes["items"]),
         more_domains=domains["next"] is not None,
         errors=_errors(visit, campaign, errors["items"]),
@@ -94,6 +97,23 @@ async def _timeline(visit: Visit, given: Mapping[str, Any], campaign: str, bucke
     asked = {**given, "bucket": bucket, "tz": visit.zone}
     items: list[Item] = (await timeline_document(visit.context, visit.principal, asked, campaign))["items"]
     return items
+
+
+def _timeline_ways(visit: Visit, campaign: str, timeline: Timeline) -> list[list[str | None]]:
+    """Where each figure of the timeline leads: to those who first opened or clicked then; None where nobody did."""
+    bounds = [format_time(at) for at in timeline.places]
+    return [
+        [
+            _rows(visit, campaign, name, reached_from=begin, reached_to=end) if count else None
+            for count, begin, end in zip(values, bounds, bounds[1:], strict=False)
+        ]
+        for name, values in zip(COUNTS, timeline.series, strict=True)
+    ]
+
+
+def _clicked(visit: Visit, campaign: str, link: str | None) -> str:
+    """The recipients who clicked a link, None for what no link was told of."""
+    return _rows(visit, campaign, None, clicked_link=link or "")
 
 
 async def get_recipients(visit: Visit) -> web.StreamResponse:

@@ -9,6 +9,7 @@ from query.console import report_view
 from query.console.forms import form_of
 from query.console.navigation import Entry
 from query.console.page import change, page, redirect, render
+from query.console.report_layouts import places
 from query.console.visit import Visit
 from query.lists import is_stream
 from query.reports import REPORTS, Report
@@ -82,6 +83,7 @@ def _shown(visit: Visit, report: Report, document: dict[str, Any], zone: str) ->
         "total": report_view.total(report, series) if series else None,
         "nothing": NOTHING[report.name],
         "view": report_view,
+        "places": places(report),
         "may_release": visit.is_operator and visit.may("admin"),
     }
 

@@ -68,6 +68,11 @@ for (const raw of document.querySelectorAll("details[data-fetches]")) {
   });
 }
 
+// Where the navigation is one row, the page that is shown is in sight.
+const side = document.querySelector(".side");
+const here = side?.querySelector("a[aria-current]");
+if (here) side.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - side.offsetLeft - side.clientWidth / 2;
+
 // The way back: a page of a list knows the next one alone, so each tells where it was come from.
 const next = document.querySelector("a[rel=next]");
 if (next) sessionStorage.setItem(`before ${next.href}`, location.href);
