@@ -18,6 +18,7 @@ from processors.topics_check import fault_of_topics, partitions_of_topics
 from processors.tracking import Tracker
 from processors.watchdog import Watchdog
 from runtime.cli import read_settings
+from runtime.collector import spare_the_collector
 from runtime.http import add_operations, start_site, stop_on_signals
 from runtime.logs import set_up_logging
 from runtime.tenants_file import TenantsFile, open_tenants
@@ -137,6 +138,7 @@ class Worker:
 
     async def _run_app(self, app: Any) -> None:
         await app.start()
+        spare_the_collector()
         await app.wait_until_stopped()
 
     async def _stop(self, app: Any, ownership: Ownership, outputs: Outputs, *, settle: bool) -> None:

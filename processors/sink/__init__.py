@@ -5,6 +5,7 @@ import logging
 
 from processors.sink.app import Sink
 from runtime.cli import read_settings
+from runtime.collector import spare_the_collector
 from runtime.http import start_site, stop_on_signals
 from runtime.logs import set_up_logging
 from schemas.settings import SinkSettings
@@ -26,6 +27,7 @@ async def _serve(settings: SinkSettings) -> None:
     sink = Sink(settings)
     site = await start_site(sink.app(), settings.sink_host, settings.sink_port)
     log.info("sink: health and metrics on http://%s:%d", settings.sink_host, settings.sink_port)
+    spare_the_collector()
     try:
         await sink.run(stop)
     finally:
