@@ -62,3 +62,16 @@ def test_the_documentation_tells_each_report_and_its_columns(report: Report) -> 
 
 def test_no_other_report_is_documented() -> None:
     assert re.findall(r"^## `([a-z-]+)`", TEXT, re.MULTILINE) == list(REPORTS)
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+def test_the_documentation_tells_each_filter_and_sort_of_a_report(report: Report) -> None:
+    section = TEXT.split(f"\n## `{report.name}`: {report.title}\n")[1].split("\n## ")[0].replace("\n", " ")
+    told = re.search(
+        r"Filters: (?P<filters>.+?)\. Sorts: (?P<sorts>.+?); at first `(?P<default>.+?)`\.", section
+    )
+    assert told is not None
+    paging = {"sort", "limit", "cursor", "format"}
+    assert set(re.findall(r"`(\w+)`", told["filters"])) == set(report.parameters) - paging
+    assert re.findall(r"`(\w+)`", told["sorts"]) == list(report.sorts)
+    assert told["default"] == report.default_sort
