@@ -123,7 +123,7 @@ async def test_the_log_tells_who_when_why_on_what_evidence_and_by_which_key(anal
     for told in (
         "Sam Lee",
         "staff, for the customer",
-        "In writing letter 9",
+        "In writing, letter 9",
         MARKUP,
         HOSTILE[3],
         "by key desk",
