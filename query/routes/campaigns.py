@@ -14,6 +14,7 @@ from query.filters import DRILLED, SHARED, add_shared, attributed, span_of
 from query.lists import answer_list, is_stream, item_reader, list_document, stream_list
 from query.parameters import Parameter, choice, limit, stripped, text, zone
 from query.periods import Span
+from query.previous_mailings import add_previous
 from query.sql.campaigns import (
     LINK_SORT_VALUES,
     SORT_VALUES,
@@ -70,25 +71,31 @@ LINKS_PARAMETERS: dict[str, Parameter] = {
 async def get_campaigns(request: web.Request) -> web.StreamResponse:
     """Mailings, the latest first: a page of them as JSON or all as a stream."""
     context, principal, given = asked(request, PARAMETERS)
-    return await answer_list(request, context, principal, given, *_mailings(principal, given))
+    if is_stream(given):
+        return await stream_campaigns(request, context, principal, given)
+    return json_response(await campaigns_document(context, principal, given))
 
 
 async def campaigns_document(
     context: Context, principal: Principal, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A page of mailings, the latest first. Raises ProblemError."""
-    return await list_document(context, principal, given, *_mailings(principal, given))
+    document = await list_document(context, principal, given, *_mailings(principal, given, compare=False))
+    if "compare" in given:
+        scope = scope_of(principal, given)
+        await add_previous(context, scope, given, span_of(given), document["items"])
+    return document
 
 
 async def stream_campaigns(
     request: web.Request, context: Context, principal: Principal, given: Mapping[str, Any]
 ) -> web.StreamResponse:
     """All mailings in the format asked for. Raises ProblemError."""
-    return await stream_list(request, context, principal, given, *_mailings(principal, given))
+    mailings = _mailings(principal, given, compare="compare" in given)
+    return await stream_list(request, context, principal, given, *mailings)
 
 
-def _mailings(principal: Principal, given: Mapping[str, Any]) -> tuple[Listed, Where]:
-    compare = "compare" in given
+def _mailings(principal: Principal, given: Mapping[str, Any], *, compare: bool) -> tuple[Listed, Where]:
     # The mailing before is another one, so that its rows must be among those that are read.
     left_out = (*_OF_RANGE, "campaign") if compare else _OF_RANGE
     rows = Where(scope_of(principal, given))
@@ -118,17 +125,9 @@ async def campaign_document(
     sql = unattributed_sql(around, campaign)
     (document["unattributed"],) = await context.rows(sql, around.parameters)
     if "compare" in given:
-        document["previous"] = await _previous(context, tenant, campaign, parse_time(document["first_at"]))
+        since = parse_time(document["first_at"]), None
+        await add_previous(context, Scope(tenant), {}, since, [document])
     return {name: value for name, value in document.items() if name != "tenant" or principal.tenant is None}
-
-
-async def _previous(context: Context, tenant: str, campaign: str, first_at: int) -> Any:
-    """The campaign before one that began at `first_at`, in ms, as the list tells it."""
-    rows = Where(Scope(tenant))
-    rows.add("m.campaign != ''")
-    listed = mailings_list(rows, "UTC", (first_at, None), compare=True)
-    (mailing,) = await _called(context, campaign, listed, rows)
-    return mailing["previous"]
 
 
 async def _called(context: Context, campaign: str, listed: Listed, rows: Where) -> list[dict[str, Any]]:
