@@ -1,6 +1,6 @@
 """GET /v1/campaigns: mailings with their figures; of one campaign also its opens and clicks over time, and its links."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,8 @@ from query.context import Context, asked
 from query.evidence import only_tenant
 from query.exports import FORMATS
 from query.filters import DRILLED, SHARED, add_shared, attributed, span_of
-from query.lists import answer_list, is_stream, item_reader, list_document, stream_list
+from query.latest_mailings import latest_mailings
+from query.lists import Paging, answer_list, is_stream, item_reader, list_document, stream_list
 from query.parameters import Parameter, choice, limit, stripped, text, zone
 from query.periods import Span
 from query.previous_mailings import add_previous
@@ -80,11 +81,37 @@ async def campaigns_document(
     context: Context, principal: Principal, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A page of mailings, the latest first. Raises ProblemError."""
-    document = await list_document(context, principal, given, *_mailings(principal, given, compare=False))
+    document = await _page(context, principal, given)
     if "compare" in given:
         scope = scope_of(principal, given)
         await add_previous(context, scope, given, span_of(given), document["items"])
     return document
+
+
+async def _page(context: Context, principal: Principal, given: Mapping[str, Any]) -> dict[str, Any]:
+    listed, mailings = _mailings(principal, given, compare=False)
+    if given.get("sort", listed.default_sort) != listed.default_sort:
+        return await list_document(context, principal, given, listed, mailings)
+
+    def mailings_of(span: Span) -> tuple[Listed, Where]:
+        within = {name: value for name, value in given.items() if name not in _OF_RANGE}
+        ends = {name: end for name, end in zip(("from", "to"), span, strict=True) if end is not None}
+        return _mailings(principal, within | ends, compare=False)
+
+    order = listed.order(listed.default_sort)
+    paging = Paging(principal, given, listed.name, order)
+    rows = await latest_mailings(
+        context,
+        _rows(principal, given, _OF_RANGE),
+        mailings_of,
+        order,
+        paging.size + 1,
+        span_of(given),
+        given.get("tz", "UTC"),
+        paging.place,
+        with_tenant=principal.tenant is None,
+    )
+    return paging.document(rows, item_reader(listed))
 
 
 async def stream_campaigns(
@@ -98,12 +125,18 @@ async def stream_campaigns(
 def _mailings(principal: Principal, given: Mapping[str, Any], *, compare: bool) -> tuple[Listed, Where]:
     # The mailing before is another one, so that its rows must be among those that are read.
     left_out = (*_OF_RANGE, "campaign") if compare else _OF_RANGE
-    rows = Where(scope_of(principal, given))
-    add_shared(rows, {name: value for name, value in given.items() if name not in left_out})
+    rows = _rows(principal, given, left_out)
     listed = mailings_list(rows, given.get("tz", "UTC"), span_of(given), compare=compare)
     mailings = rows.around()
     add_mailing_filters(mailings, given)
     return listed, mailings
+
+
+def _rows(principal: Principal, given: Mapping[str, Any], left_out: Sequence[str]) -> Where:
+    """The rows that pass these filters but those left out."""
+    rows = Where(scope_of(principal, given))
+    add_shared(rows, {name: value for name, value in given.items() if name not in left_out})
+    return rows
 
 
 async def get_campaign(request: web.Request) -> web.Response:

@@ -219,6 +219,20 @@ def add_places(where: Where, zone: str, places: Sequence[Place], spans: Sequence
     )
 
 
+def campaigns_sql(where: Where) -> str:
+    """Which campaigns have rows of `where`. Also what was replaced since is looked at, as in `span_sql`."""
+    return (
+        "SELECT DISTINCT m.tenant AS tenant, m.campaign AS campaign FROM message_status AS m "
+        f"WHERE {where.sql} AND m.campaign != ''"
+    )
+
+
+def add_campaigns(where: Where, campaigns: Sequence[tuple[str, str]]) -> None:
+    """Only rows of these campaigns, each with its tenant."""
+    bound = where.bind("Array(Tuple(String, String))", list(campaigns))
+    where.add(f"(m.tenant, m.campaign) IN {bound}")
+
+
 def span_sql(where: Where) -> str:
     """Between which times the rows of `where` lie, in ms, and whether there are any. Also what was replaced since is looked
     at, which spares a merge and makes the span no narrower, since `filed_at` never changes."""
