@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any, Final
 
 import aiohttp
+import orjson
 import psutil
 
 from bench.generator import quantile
@@ -136,11 +137,14 @@ async def _ask_all(
     engine = ClickHouse(f"{clickhouse.url}/{DATABASE}", timeout_s=_ANSWER_S)
     timeout = aiohttp.ClientTimeout(total=_ANSWER_S)
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        # The console's cookies are for an address, since the server has no name here.
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=jar) as session:
             await _wait_until_alive(session, url)
             found: dict[str, list[Found]] = {}
             for whose in ASKERS:
                 asker = _Asker(session, url, engine, psutil.Process(clickhouse.pid), whose)
+                await asker.sign_in()
                 samples = samples_of({name: await asker.sampled(name) for name in SAMPLED})
                 found[whose] = []
                 for question in questions(samples, store.now_ms):
@@ -183,6 +187,18 @@ class _Asker:
         self._process = process
         self._whose = whose
 
+    async def sign_in(self) -> None:
+        """Begins a session in the console, in place of whose there was before."""
+        self._session.cookie_jar.clear()
+        async with self._session.get(f"{self._url}/sign-in") as answer:
+            token = re.search(r'name="csrf" value="([^"]+)"', await answer.text())
+        if token is None:
+            raise RuntimeError("the console has no form to sign in with")
+        form = {"csrf": token[1], "key": key_of(self._whose)}
+        async with self._session.post(f"{self._url}/sign-in", data=form, allow_redirects=False) as answer:
+            if answer.status != 303:
+                raise RuntimeError(f"signing in was answered {answer.status}")
+
     async def sampled(self, name: str) -> list[dict[str, Any]]:
         """Values to ask with."""
         tenant = "" if self._whose == OPERATOR else self._whose
@@ -214,13 +230,14 @@ class _Asker:
         path, given = asking
         cursor: tuple[tuple[str, str], ...] = ()
         for _ in range(pages):
-            page = await self._answer((path, (*given, ("limit", "500"), *cursor)))
+            page = orjson.loads(await self._answer((path, (*given, ("limit", "500"), *cursor))))
             if page["next"] is None:
                 break
             cursor = (("cursor", page["next"]),)
         return path, (*given, *cursor)
 
-    async def _answer(self, asking: Asking) -> dict[str, Any]:
+    async def _answer(self, asking: Asking) -> bytes:
+        """A document of the API, or a page of the console with what it leads on to at once."""
         path, given = asking
         headers = {"Authorization": f"Bearer {key_of(self._whose)}"}
         async with self._session.get(self._url + path, params=given, headers=headers) as answer:
@@ -228,8 +245,7 @@ class _Asker:
                 raise RuntimeError(
                     f"{path} with {dict(given)} was answered {answer.status}: {await answer.text()}"
                 )
-            document: dict[str, Any] = await answer.json()
-            return document
+            return await answer.read()
 
     def _cpu_s(self) -> float:
         times = self._process.cpu_times()

@@ -1,10 +1,12 @@
-"""What the stage `queries` asks: every filter, search and sort of the log, one address, one message, rates, lists."""
+"""What the stage `queries` asks: every filter, search and sort of the log, one address, one message, rates, lists, reports,
+and the console's pages."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from query.reports import REPORTS
 from query.sql.messages import SORTS
 from schemas.status import Status
 from schemas.times import format_time
@@ -24,6 +26,8 @@ class Goal:
 LOG: Final = Goal(0.5, 1.5)
 EXACT: Final = Goal(0.1, 0.3)
 RATES: Final = Goal(0.5, 1.5)
+PAGE: Final = Goal(0.8, 1.5)
+"""Of a page that is to be there for its reader within a second, what the server may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,9 @@ def questions(samples: Samples, now_ms: int) -> Iterator[Question]:
     yield from _together(samples)
     yield from _about_one(samples)
     yield from _figures(now_ms)
+    yield from _lists()
+    yield from _reports(now_ms)
+    yield from _console(samples, now_ms)
 
 
 def _log(what: str, *askings: Mapping[str, str], deep: int = 0, goal: Goal = LOG) -> Question:
@@ -227,11 +234,18 @@ def _about_one(samples: Samples) -> Iterator[Question]:
         ("messages of a customer", "/v1/customers/{}/messages", samples.customers, LOG),
         ("trail of a message", "/v1/messages/{}", samples.messages, LOG),
         ("trail of a document", "/v1/documents/{}", samples.documents, LOG),
+        ("issue report of a message", "/v1/messages/{}/issue-report", samples.messages, LOG),
+        ("issue report of an address", "/v1/addresses/{}/issue-report", samples.recipients, LOG),
+        ("diagnosis of a customer", "/v1/customers/{}/diagnosis", samples.customers, LOG),
         ("campaign", "/v1/campaigns/{}", samples.campaigns, LOG),
         ("opens of a campaign over time", "/v1/campaigns/{}/timeline", samples.campaigns, LOG),
         ("links of a campaign", "/v1/campaigns/{}/links", samples.campaigns, LOG),
     ):
         yield Question(name, tuple((path.format(quote(value)), ()) for value in values), goal)
+    compared = tuple(
+        (f"/v1/campaigns/{quote(each)}", (("compare", "previous"),)) for each in samples.campaigns
+    )
+    yield Question("campaign, compared", compared)
 
 
 def _figures(now_ms: int) -> Iterator[Question]:
@@ -245,6 +259,66 @@ def _figures(now_ms: int) -> Iterator[Question]:
         asked = {"from": _ago(now_ms, 30), **compare}
         what = f"campaigns of 30 days{', compared' if compare else ''}"
         yield Question(what, (("/v1/campaigns", tuple(asked.items())),))
+
+
+def _lists() -> Iterator[Question]:
+    """The lists beside the log."""
+    for what, path, given in (
+        ("addresses", "/v1/addresses", {}),
+        ("addresses that are invalid", "/v1/addresses", {"standing": "invalid"}),
+        ("addresses, a search", "/v1/addresses", {"address": "smith"}),
+        ("suppressions", "/v1/suppressions", {}),
+        ("consents", "/v1/consents", {}),
+        ("consents, opted out", "/v1/consents", {"state": "out"}),
+        ("consent log", "/v1/consents/log", {}),
+        ("dead letters", "/v1/dead-letters", {}),
+    ):
+        yield Question(f"list: {what}", ((path, tuple(given.items())),))
+
+
+def _reports(now_ms: int) -> Iterator[Question]:
+    """Every report as it is opened, with its picture; and of the last 30 days, where it has days."""
+    for name, report in REPORTS.items():
+        path = f"/v1/reports/{name}"
+        yield Question(f"report: {name}", ((path, ()),), PAGE)
+        if "from" in report.parameters:
+            yield Question(f"report: {name}, 30 days", ((path, (("from", _ago(now_ms, 30)),)),), PAGE)
+
+
+def _console(samples: Samples, now_ms: int) -> Iterator[Question]:
+    """The console's pages as the server makes them, whole documents."""
+    month = {"from": _ago(now_ms, 30)}
+    for what, path, given in (
+        ("overview", "/", {}),
+        ("overview of a week", "/", {"days": "7"}),
+        ("overview of 90 days", "/", {"days": "90"}),
+        ("email log", "/email-log", {}),
+        ("SMS log", "/sms-log", {}),
+        ("email log, sort=recipient", "/email-log", {"sort": "recipient"}),
+        ("mailings", "/campaigns", {}),
+        ("mailings of 30 days", "/campaigns", month),
+        ("mailings of 30 days, sort=-recipients", "/campaigns", {**month, "sort": "-recipients"}),
+        ("mailings, a search", "/campaigns", {"q": "swimming"}),
+        ("suppressed", "/addresses", {}),
+        ("consents", "/consents", {}),
+        ("consent log", "/consents/log", {}),
+        ("dead letters", "/dead-letters", {}),
+        *((f"report {name}", f"/reports/{name}", {}) for name in REPORTS),
+    ):
+        yield Question(f"console: {what}", ((path, tuple(given.items())),), PAGE)
+    for what, path, values in (
+        ("a recipient's log", "/email-log?recipient={}", samples.recipients),
+        ("a mailing", "/campaigns/{}", samples.campaigns),
+        ("a mailing's recipients", "/campaigns/{}/recipients", samples.campaigns),
+        ("a message", "/messages/{}", samples.messages),
+        ("an address", "/addresses/{}", samples.recipients),
+        ("a customer", "/customers/{}", samples.customers),
+        ("a document", "/documents/{}", samples.documents),
+        ("found: an address", "/find?q={}", samples.recipients),
+        ("found: a name", "/find?q={}", samples.rare_words),
+        ("issue report of an address", "/addresses/{}/issue-report", samples.recipients),
+    ):
+        yield Question(f"console: {what}", tuple((path.format(quote(each)), ()) for each in values), PAGE)
 
 
 def _link(campaign: str) -> str:

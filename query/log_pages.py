@@ -20,6 +20,7 @@ from query.sql.messages import (
     later_windows,
     leading_of,
     leading_sql,
+    leading_values,
     oldest_sql,
     places_sql,
     rows_at_sql,
@@ -47,11 +48,10 @@ async def log_page(
 ) -> list[dict[str, Any]]:
     """The first `wanted` rows of `where`, which are of `scope`, in this order, and fewer if there are no more; `place` has
     the order's values of the row before them. Raises ClickHouseAway."""
-    if place is not None:
-        where = where.copy()
-        after_page(where, order, place)
     if order[0].sql != "m.filed_at":
-        return await _by_another_field(context, where, columns, order, wanted)
+        return await _by_another_field(context, where, columns, order, wanted, place)
+    if place is not None:
+        after_page(where := where.copy(), order, place)
     rows: list[dict[str, Any]] = []
     for from_ms, to_ms in await _windows(context, scope, order[0].descending, span, place):
         window = where.copy()
@@ -76,19 +76,32 @@ async def _windows(
 
 
 async def _by_another_field(
-    context: Context, where: Where, columns: str, order: Sequence[SortColumn], wanted: int
+    context: Context,
+    where: Where,
+    columns: str,
+    order: Sequence[SortColumn],
+    wanted: int,
+    place: Sequence[Any] | None,
 ) -> list[dict[str, Any]]:
     """As `log_page`. First the leading fields alone are read of all rows, since what makes each row's place unique is long;
     they tell where the page ends and when its rows were filed, which the sort key finds them by."""
     rows: list[dict[str, Any]] = []
     leading, asked = leading_of(order), _TWICE * wanted
+    if place is not None:
+        _not_before(where := where.copy(), leading, leading_values(order, place))
     while len(rows) < wanted:
         named = await context.rows(leading_sql(where, leading, asked), where.parameters, settings=NARROW)
-        if len(named) < asked:
-            filed_at(where := where.copy(), [row["at_ms"] for row in named])
-            return rows + await _first_rows(context, where, columns, order, wanted - len(rows))
-        near, where = _near_and_rest(where, leading, named)
+        was_last = len(named) < asked
+        if was_last:
+            filed_at(near := where.copy(), [row["at_ms"] for row in named])
+        else:
+            near, where = _near_and_rest(where, leading, named)
+        if place is not None:
+            # Of the rows that share the place's leading values some are before it.
+            after_page(near, order, place)
         rows += await _first_rows(context, near, columns, order, wanted - len(rows))
+        if was_last:
+            break
         asked = min(_MORE * asked, _MOST_PLACES)
     return rows
 
@@ -109,11 +122,19 @@ def _near_and_rest(
         near.add(f"NOT ({after(near, leading, edge)})")
         rest.add(after(rest, leading, edge))
         return near, rest
-    backwards = [replace(column, descending=not column.descending) for column in leading]
-    near.add(after(near, backwards, edge))
+    near.add(after(near, _backwards(leading), edge))
     filed_at(near, times)
-    rest.add(f"NOT ({after(rest, backwards, edge)})")
+    _not_before(rest, leading, edge)
     return near, rest
+
+
+def _not_before(where: Where, leading: Sequence[SortColumn], values: Sequence[Any]) -> None:
+    """Only rows that have these values of this order, or later ones."""
+    where.add(f"NOT ({after(where, _backwards(leading), values)})")
+
+
+def _backwards(order: Sequence[SortColumn]) -> list[SortColumn]:
+    return [replace(column, descending=not column.descending) for column in order]
 
 
 async def _first_rows(

@@ -1,6 +1,6 @@
 """GET /v1/campaigns: mailings with their figures; of one campaign also its opens and clicks over time, and its links."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,11 @@ from query.context import Context, asked
 from query.evidence import only_tenant
 from query.exports import FORMATS
 from query.filters import DRILLED, SHARED, add_shared, attributed, span_of
-from query.lists import answer_list, is_stream, item_reader, list_document, stream_list
+from query.latest_mailings import latest_mailings
+from query.lists import Paging, answer_list, is_stream, item_reader, list_document, stream_list
 from query.parameters import Parameter, choice, limit, stripped, text, zone
 from query.periods import Span
+from query.previous_mailings import add_previous
 from query.sql.campaigns import (
     LINK_SORT_VALUES,
     NEAR_MS,
@@ -69,33 +71,71 @@ LINKS_PARAMETERS: dict[str, Parameter] = {
 async def get_campaigns(request: web.Request) -> web.StreamResponse:
     """Mailings, the latest first: a page of them as JSON or all as a stream."""
     context, principal, given = asked(request, PARAMETERS)
-    return await answer_list(request, context, principal, given, *_mailings(principal, given))
+    if is_stream(given):
+        return await stream_campaigns(request, context, principal, given)
+    return json_response(await campaigns_document(context, principal, given))
 
 
 async def campaigns_document(
     context: Context, principal: Principal, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A page of mailings, the latest first. Raises ProblemError."""
-    return await list_document(context, principal, given, *_mailings(principal, given))
+    document = await _page(context, principal, given)
+    if "compare" in given:
+        scope = scope_of(principal, given)
+        await add_previous(context, scope, given, span_of(given), document["items"])
+    return document
+
+
+async def _page(context: Context, principal: Principal, given: Mapping[str, Any]) -> dict[str, Any]:
+    listed, mailings = _mailings(principal, given, compare=False)
+    if given.get("sort", listed.default_sort) != listed.default_sort:
+        return await list_document(context, principal, given, listed, mailings)
+
+    def mailings_of(span: Span) -> tuple[Listed, Where]:
+        within = {name: value for name, value in given.items() if name not in _OF_RANGE}
+        ends = {name: end for name, end in zip(("from", "to"), span, strict=True) if end is not None}
+        return _mailings(principal, within | ends, compare=False)
+
+    order = listed.order(listed.default_sort)
+    paging = Paging(principal, given, listed.name, order)
+    rows = await latest_mailings(
+        context,
+        _rows(principal, given, _OF_RANGE),
+        mailings_of,
+        order,
+        paging.size + 1,
+        span_of(given),
+        given.get("tz", "UTC"),
+        paging.place,
+        with_tenant=principal.tenant is None,
+    )
+    return paging.document(rows, item_reader(listed))
 
 
 async def stream_campaigns(
     request: web.Request, context: Context, principal: Principal, given: Mapping[str, Any]
 ) -> web.StreamResponse:
     """All mailings in the format asked for. Raises ProblemError."""
-    return await stream_list(request, context, principal, given, *_mailings(principal, given))
+    mailings = _mailings(principal, given, compare="compare" in given)
+    return await stream_list(request, context, principal, given, *mailings)
 
 
-def _mailings(principal: Principal, given: Mapping[str, Any]) -> tuple[Listed, Where]:
-    compare = "compare" in given
+def _mailings(principal: Principal, given: Mapping[str, Any], *, compare: bool) -> tuple[Listed, Where]:
     # The mailing before is another one, so that its rows must be among those that are read.
     left_out = (*_OF_RANGE, "campaign") if compare else _OF_RANGE
-    rows = Where(scope_of(principal, given))
-    add_shared(rows, {name: value for name, value in given.items() if name not in left_out})
+    rows = _rows(principal, given, left_out)
     listed = mailings_list(rows, given.get("tz", "UTC"), span_of(given), compare=compare)
     mailings = rows.around()
     add_mailing_filters(mailings, given)
     return listed, mailings
+
+
+def _rows(principal: Principal, given: Mapping[str, Any], left_out: Sequence[str]) -> Where:
+    """The rows that pass these filters but those left out."""
+    rows = Where(scope_of(principal, given))
+    add_shared(rows, {name: value for name, value in given.items() if name not in left_out})
+    return rows
 
 
 async def get_campaign(request: web.Request) -> web.Response:
@@ -117,17 +157,9 @@ async def campaign_document(
     sql = unattributed_sql(around, campaign)
     (document["unattributed"],) = await context.rows(sql, around.parameters)
     if "compare" in given:
-        document["previous"] = await _previous(context, tenant, campaign, parse_time(document["first_at"]))
+        since = parse_time(document["first_at"]), None
+        await add_previous(context, Scope(tenant), {}, since, [document])
     return {name: value for name, value in document.items() if name != "tenant" or principal.tenant is None}
-
-
-async def _previous(context: Context, tenant: str, campaign: str, first_at: int) -> Any:
-    """The campaign before one that began at `first_at`, in ms, as the list tells it."""
-    rows = Where(Scope(tenant))
-    rows.add("m.campaign != ''")
-    listed = mailings_list(rows, "UTC", (first_at, None), compare=True)
-    (mailing,) = await _called(context, campaign, listed, rows)
-    return mailing["previous"]
 
 
 async def _called(context: Context, campaign: str, listed: Listed, rows: Where) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Mailings: each campaign, and of messages without one those of a channel, a subject and a day; their figures, their opens
 and clicks over time, and their links."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from query.periods import Span
@@ -82,12 +82,8 @@ def _mailings_sql(where: Where, zone: str, span: Span, *, compare: bool) -> str:
         from_ms -= LOOK_BACK_MS
     where.between("m.filed_at", from_ms, to_ms)
     seen_by_message = {name: _seen_by_message_sql(where, name, asked, (from_ms, to_ms)) for name in _SEEN}
-    day = f"toString(toDate(m.filed_at, {where.bind('String', zone)}))"
-    of_others = {"of_channel": "m.channel", "of_subject": "m.subject", "of_day": day}
     selected = [
-        "m.tenant AS tenant",
-        "m.campaign AS campaign",
-        *(f"if(m.campaign = '', {sql}, '') AS {name}" for name, sql in of_others.items()),
+        *_place_columns(where, zone),
         "of_day AS day",
         *_aggregates(asked),
         *(
@@ -98,10 +94,23 @@ def _mailings_sql(where: Where, zone: str, span: Span, *, compare: bool) -> str:
         f"countIf({asked} AND {_OWN} AND m.tracking = 'none') AS untracked",
         *(_aggregates("1", "all_") if compare else ()),
     ]
-    return (
-        f"SELECT {', '.join(selected)} FROM message_status AS m FINAL WHERE {where.sql} "
-        f"GROUP BY tenant, campaign, {', '.join(of_others)}"
-    )
+    return f"SELECT {', '.join(selected)} FROM message_status AS m FINAL WHERE {where.sql} GROUP BY {_PLACED}"
+
+
+_PLACED = "tenant, campaign, of_channel, of_subject, of_day"
+
+
+def _place_columns(where: Where, zone: str) -> list[str]:
+    """The columns of _PLACED, which tell mailings apart: of a campaign nothing but its name."""
+    return [
+        f"{sql} AS {name}" for name, sql in zip(_PLACED.split(", "), _place_sql(where, zone), strict=True)
+    ]
+
+
+def _place_sql(where: Where, zone: str) -> list[str]:
+    day = f"toString(toDate(m.filed_at, {where.bind('String', zone)}))"
+    of_others = [f"if(m.campaign = '', {sql}, '')" for sql in ("m.channel", "m.subject", day)]
+    return ["m.tenant", "m.campaign", *of_others]
 
 
 _SEEN = ("opens", "clicks")
@@ -133,8 +142,7 @@ def _seen_by_message_sql(where: Where, name: str, asked: str, span: Span) -> str
 def _aggregates(rows: str, prefix: str = "") -> list[str]:
     """What is told of a mailing, over those of its rows for which `rows` holds."""
     return [
-        # A campaign may be of both channels, and is told as of none then.
-        f"if(minIf(m.channel, {rows}) = maxIf(m.channel, {rows}), minIf(m.channel, {rows}), '') AS {prefix}channel",
+        f"{_channel_sql(rows)} AS {prefix}channel",
         # Subjects may be personal: that of the first message stands for all. To tell two of the same instant apart by a
         # tuple would cost as much as all the counts.
         f"argMinIf(m.subject, m.filed_at, {rows} AND m.subject != '') AS {prefix}subject",
@@ -142,6 +150,11 @@ def _aggregates(rows: str, prefix: str = "") -> list[str]:
         f"countIf({rows} AND {_OWN}) AS {prefix}recipients",
         *bases_sql(f"{rows} AND {_OWN}", prefix),
     ]
+
+
+def _channel_sql(rows: str) -> str:
+    """A campaign may be of both channels, and is told as of none then."""
+    return f"if(minIf(m.channel, {rows}) = maxIf(m.channel, {rows}), minIf(m.channel, {rows}), '')"
 
 
 def _tracking_sql(seen: str) -> str:
@@ -191,6 +204,66 @@ def _shape(item: dict[str, Any]) -> dict[str, Any]:
 def _previous(item: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: item[f"previous_{name}"] for name in (*_SAID, "first_at", "recipients")}
     return told | figures(item, "previous_")
+
+
+Place = tuple[str, str, str, str, str]
+"""What tells a mailing from others: tenant, campaign, and of messages without one channel, subject and day."""
+_PLACES = "Array(Tuple(String, String, String, String, String))"
+
+
+def place_of(item: Mapping[str, Any], tenant: str | None) -> Place:
+    """Where an item of `mailings_list` stands, which is of `tenant` unless it says of whom it is."""
+    of_others = ("", "", "") if item["campaign"] else (item["channel"], item["subject"] or "", item["day"])
+    return (item.get("tenant", tenant) or "", item["campaign"] or "", *of_others)
+
+
+def mailings_before_sql(where: Where, zone: str, places: Sequence[Place]) -> str:
+    """Of each mailing of `places` which one was before it, as `_with_previous_sql` has it, and between which times its rows
+    lie, ms; no row where none was. `where` are the rows of mailings that are all campaigns or all none; it gets values bound."""
+    names = _PLACED.split(", ")
+    mailings = (
+        f"SELECT {', '.join(_place_columns(where, zone))}, {_channel_sql('1')} AS all_channel, "
+        f"minIf(m.filed_at, {_OWN}) AS began, min(m.filed_at) AS first_at, max(m.filed_at) AS last_at "
+        f"FROM message_status AS m FINAL WHERE {where.sql} GROUP BY {_PLACED} HAVING countIf({_OWN}) > 0"
+    )
+    before = [
+        *(f"lagInFrame({name}) OVER w AS before_{name}" for name in names),
+        *(
+            f"toUnixTimestamp64Milli(lagInFrame({name}_at) OVER w) AS before_{name}_ms"
+            for name in ("first", "last")
+        ),
+    ]
+    asked = where.bind(_PLACES, list(places))
+    return (
+        f"SELECT * FROM (SELECT {_PLACED}, row_number() OVER w > 1 AS has_previous, {', '.join(before)} "
+        f"FROM ({mailings}) WINDOW w AS (PARTITION BY tenant, all_channel ORDER BY began, {', '.join(names[1:])} "
+        f"ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) WHERE has_previous AND ({_PLACED}) IN {asked}"
+    )
+
+
+def add_places(where: Where, zone: str, places: Sequence[Place], spans: Sequence[tuple[int, int]]) -> None:
+    """Only rows of these mailings, which lie within `spans`: first and last ms of each."""
+    where.add(f"({', '.join(_place_sql(where, zone))}) IN {where.bind(_PLACES, list(places))}")
+    where.add(
+        " OR ".join(
+            f"m.filed_at BETWEEN {where.bind_time(first)} AND {where.bind_time(last)}"
+            for first, last in spans
+        )
+    )
+
+
+def campaigns_sql(where: Where) -> str:
+    """Which campaigns have rows of `where`. Also what was replaced since is looked at, as in `span_sql`."""
+    return (
+        "SELECT DISTINCT m.tenant AS tenant, m.campaign AS campaign FROM message_status AS m "
+        f"WHERE {where.sql} AND m.campaign != ''"
+    )
+
+
+def add_campaigns(where: Where, campaigns: Sequence[tuple[str, str]]) -> None:
+    """Only rows of these campaigns, each with its tenant."""
+    bound = where.bind("Array(Tuple(String, String))", list(campaigns))
+    where.add(f"(m.tenant, m.campaign) IN {bound}")
 
 
 def span_sql(where: Where) -> str:

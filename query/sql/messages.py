@@ -54,6 +54,8 @@ def add_log_filters(where: Where, given: Mapping[str, Any]) -> None:
     for name, columns in _SEARCHED.items():
         if given.get(name):
             _add_search(where, columns, given[name])
+    if given.get("q"):
+        _add_search_everywhere(where, given["q"])
     if "status" in given:
         where.one_of("m.status", given["status"])
     if "reached" in given:
@@ -96,21 +98,35 @@ _SEARCHED = {
     "recipient": ("m.recipient", "lowerUTF8(m.recipient_as_given)"),
     "subject": ("lowerUTF8(m.subject)",),
     "text": ("lowerUTF8(m.text)",),
-    "q": ("m.haystack", "lowerUTF8(m.message_id)"),
 }
-
 
 _GRAM = 3
 """Letters of what the index of the haystack holds."""
+
+_USUAL_ID = frozenset("0123456789abcdefsm-")
+"""The signs, in small letters, of which a message's id has no others where the store's `has_odd_id` is 0."""
 
 
 def _add_search(where: Where, columns: Sequence[str], text: str) -> None:
     """Finds `text` in one of the columns. What is in a field is in the haystack, whose index tells quickly where not to look;
     of less than its grams it tells nothing, and the haystack is longer to read than the field."""
-    pattern = f"lowerUTF8({where.bind('String', like_pattern(text))})"
-    if "m.haystack" not in columns and len(text) >= _GRAM:
+    pattern = _pattern(where, text)
+    if len(text) >= _GRAM:
         where.hint(f"m.haystack LIKE {pattern}")
     where.add(" OR ".join(f"{column} LIKE {pattern}" for column in columns))
+
+
+def _add_search_everywhere(where: Where, text: str) -> None:
+    """Finds `text` in the haystack or in a message's id. Ids are in no index, being long and all different; but nearly all
+    are of few signs, and are not read where `text` has others."""
+    pattern = _pattern(where, text)
+    in_id = f"lowerUTF8(m.message_id) LIKE {pattern}"
+    is_usual = _USUAL_ID.issuperset(text.lower())
+    where.add_any([f"m.haystack LIKE {pattern}", in_id if is_usual else f"m.has_odd_id > 0 AND {in_id}"])
+
+
+def _pattern(where: Where, text: str) -> str:
+    return f"lowerUTF8({where.bind('String', like_pattern(text))})"
 
 
 def bind_labels(where: Where, tenants: Tenants) -> str:
@@ -153,25 +169,54 @@ NARROW: Mapping[str, Any] = {
 
 
 def leading_of(order: Sequence[SortColumn]) -> Sequence[SortColumn]:
-    """What of an order is short to read and tells most rows apart: a status is shared by many, so `at` belongs to it."""
-    return order[:2] if order[0].sql == "m.rank" else order[:1]
+    """What is short to read, tells most rows apart and is in the order of `order`: of a recipient its beginning as a number;
+    a status is shared by many, so `at` belongs to it."""
+    match order[0].sql:
+        case "m.recipient":
+            return [SortColumn("m.recipient_head", "UInt128", order[0].descending)]
+        case "m.rank":
+            return order[:2]
+        case _:
+            return order[:1]
+
+
+def leading_values(order: Sequence[SortColumn], values: Sequence[Any]) -> Sequence[Any]:
+    """What a row with these values of `order` has as values of `leading_of(order)`."""
+    return [head_of(values[0])] if order[0].sql == "m.recipient" else values[: len(leading_of(order))]
+
+
+_HEAD = 16
+
+
+def head_of(recipient: str) -> str:
+    """The store's `recipient_head`: the first 16 bytes, zeros behind a shorter one, as a number in digits, the first byte being
+    the most significant one. So numbers stand in the order of the recipients, those that begin alike side by side."""
+    return str(int.from_bytes(recipient.encode()[:_HEAD].ljust(_HEAD, b"\0")))
 
 
 def places_sql(where: Where, order: Sequence[SortColumn], limit: int) -> str:
     """Where the first rows stand: the order's values as k0, k1, …, also of versions of a row that are no longer true."""
-    return (
-        f"SELECT {select_keys(order)} FROM message_status AS m WHERE {where.sql} "
-        f"ORDER BY {order_by(order)} LIMIT {limit}"
-    )
+    return f"SELECT {select_keys(order)} {_first_of(where, order, order, limit)}"
 
 
 def leading_sql(where: Where, leading: Sequence[SortColumn], limit: int) -> str:
     """The `leading` values of the first rows as k0, k1, …, and when each was filed, ms, as at_ms; versions that are no longer
     true have a row of their own."""
     return (
-        f"SELECT {select_keys(leading)}, toUnixTimestamp64Milli(m.filed_at) AS at_ms FROM message_status AS m "
-        f"WHERE {where.sql} ORDER BY {order_by(leading)} LIMIT {limit}"
+        f"SELECT {select_keys(leading)}, toUnixTimestamp64Milli(m.filed_at) AS at_ms "
+        f"{_first_of(where, [*leading, _AT], leading, limit)}"
     )
+
+
+def _first_of(where: Where, read: Sequence[SortColumn], order: Sequence[SortColumn], limit: int) -> str:
+    """FROM what has these columns of the first rows, and so many of it in this order. What is found in several ways is looked
+    for in each of them by itself."""
+    first = f"ORDER BY {order_by(order)} LIMIT {limit}"
+    if len(where.ways) == 1:
+        return f"FROM message_status AS m WHERE {where.sql} {first}"
+    names = ", ".join(dict.fromkeys(f"{column.sql} AS {column.sql.removeprefix('m.')}" for column in read))
+    finds = [f"(SELECT {names} FROM message_status AS m WHERE {way} {first})" for way in where.ways]
+    return f"FROM ({' UNION ALL '.join(finds)}) AS m {first}"
 
 
 def filed_at(where: Where, times: Sequence[int]) -> None:

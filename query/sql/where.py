@@ -26,6 +26,7 @@ class Where:
         self.parameters: dict[str, Any] = {}
         self._conditions: list[str] = []
         self._hints: list[str] = []
+        self._ways: list[str] = []
         if scope.tenant is not None:
             self._conditions.append(f"m.tenant = {self.bind('String', scope.tenant)}")
 
@@ -46,6 +47,11 @@ class Where:
     def hint(self, condition: str) -> None:
         """A condition that follows from the others: it is said where an index tells by it where not to look."""
         self._hints.append(condition)
+
+    def add_any(self, ways: Sequence[str]) -> None:
+        """At least one of these conditions holds; to be said once. Each can be looked for by itself (`ways`): an index that
+        knows of one of them is no help for all at once."""
+        self._ways = list(ways)
 
     def equal(self, column: str, value: str) -> None:
         """`column` has exactly this text; '' finds rows that have none."""
@@ -68,6 +74,7 @@ class Where:
         other.parameters = dict(self.parameters)
         other._conditions = list(self._conditions)
         other._hints = list(self._hints)
+        other._ways = list(self._ways)
         return other
 
     def around(self) -> "Where":
@@ -79,12 +86,25 @@ class Where:
     @property
     def sql(self) -> str:
         """All conditions."""
-        return " AND ".join(f"({condition})" for condition in (*self._hints, *self._conditions)) or "1"
+        return _all_of([*self._hints, *self._conditions, *self._any_way])
 
     @property
     def without_hints(self) -> str:
         """What is to hold, where there is nothing left to be looked for."""
-        return " AND ".join(f"({condition})" for condition in self._conditions) or "1"
+        return _all_of([*self._conditions, *self._any_way])
+
+    @property
+    def ways(self) -> list[str]:
+        """All conditions, once for each of the conditions of which one holds: together these find every row, some twice."""
+        return [_all_of([*self._hints, *self._conditions, way]) for way in self._ways] or [self.sql]
+
+    @property
+    def _any_way(self) -> list[str]:
+        return [" OR ".join(f"({way})" for way in self._ways)] if self._ways else []
+
+
+def _all_of(conditions: Sequence[str]) -> str:
+    return " AND ".join(f"({condition})" for condition in conditions) or "1"
 
 
 def bound_time(ms: int) -> str:
@@ -102,7 +122,8 @@ def like_pattern(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SortColumn:
-    """One column of an order: its SQL, the type its value is bound as ("time" = ms since the epoch), its direction."""
+    """One column of an order: its SQL, the type its value is bound as ("time" = ms since the epoch, "UInt128" = digits, since
+    JSON's numbers do not hold it), its direction."""
 
     sql: str
     kind: str
@@ -122,9 +143,13 @@ def after(where: Where, order: Sequence[SortColumn], values: Sequence[Any]) -> s
 def select_keys(order: Sequence[SortColumn]) -> str:
     """The values of this order as k0, k1, …, times in ms: what a cursor carries."""
     return ", ".join(
-        f"{f'toUnixTimestamp64Milli({column.sql})' if column.kind == 'time' else column.sql} AS k{number}"
+        f"{_TOLD.get(column.kind, '{}').format(column.sql)} AS k{number}"
         for number, column in enumerate(order)
     )
+
+
+_TOLD = {"time": "toUnixTimestamp64Milli({})", "UInt128": "toString({})"}
+"""How a value is told whose kind is not one of JSON's."""
 
 
 def order_by(order: Sequence[SortColumn]) -> str:

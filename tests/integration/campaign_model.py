@@ -129,7 +129,9 @@ def _item(place: Place, rows: list[Row], nameless: list[Row]) -> dict[str, Any]:
     }
 
 
-def with_previous(rows: list[Row], from_ms: int | None, to_ms: int | None) -> dict[Place, dict[str, Any]]:
+def with_previous(
+    rows: list[Row], from_ms: int | None, to_ms: int | None, zone: str = "UTC"
+) -> dict[Place, dict[str, Any]]:
     """Mailings of the range, each with the one before it."""
 
     def within(start: int | None) -> dict[Place, dict[str, Any]]:
@@ -139,7 +141,8 @@ def with_previous(rows: list[Row], from_ms: int | None, to_ms: int | None) -> di
                 for row in rows
                 if (start is None or parse_time(row["filed_at"]) >= start)
                 and (to_ms is None or parse_time(row["filed_at"]) < to_ms)
-            ]
+            ],
+            zone,
         )
 
     asked, looked_at = within(from_ms), within(None if from_ms is None else from_ms - LOOK_BACK_MS)

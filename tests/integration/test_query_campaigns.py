@@ -150,6 +150,58 @@ async def test_the_mailing_before_stands_beside_each(server: QueryServer) -> Non
         assert alone == some
 
 
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("sort", ["first_at", "-recipients", "subject"])
+async def test_the_mailing_before_is_the_same_on_pages_of_any_order_and_in_any_zone(
+    server: QueryServer, zone: str, sort: str
+) -> None:
+    from_ms = NOW_MS - 40 * DAY_MS
+    given = [("compare", "previous"), ("tz", zone), ("from", format_time(from_ms))]
+    items = await server.items("/v1/campaigns", *given, ("sort", sort), ("limit", "7"))
+    assert _by_place(items) == with_previous(_ours(), from_ms, None, zone)
+    _, _, body = await server.raw("/v1/campaigns", [*given, ("sort", sort), ("format", "ndjson")])
+    assert [orjson.loads(line) for line in body.splitlines()] == items
+
+
+async def test_the_mailing_before_passes_the_filters_that_the_mailing_passed(server: QueryServer) -> None:
+    for narrowed in ([("channel", "sms")], [("category", "marketing")], [("domain", "gmail.com")]):
+        items = await server.items("/v1/campaigns", ("compare", "previous"), *narrowed, ("limit", "500"))
+        rows = [row for row in _ours() if _passes(row, narrowed)]
+        assert _by_place(items) == with_previous(rows, None, None), narrowed
+
+
+async def test_the_mailing_before_may_be_a_day_or_weeks_ago(server: QueryServer) -> None:
+    template = next(row for row in ROWS if row["channel"] == "email")
+    days_ago = (300, 90, 80, 79, 78.9, 70, 3)
+    rows = [
+        template
+        | {
+            "tenant": "sparse",
+            "message_id": f"sparse-{days}",
+            "recipient": "someone@example.org",
+            "campaign": None,
+            "subject": "Your receipt",
+            "filed_at": format_time(NOW_MS - int(days * DAY_MS)),
+        }
+        for days in days_ago
+    ]
+    await server.store.insert_lines("message_status", b"\n".join(map(orjson.dumps, rows)))
+    try:
+        asked = [("tenant", "sparse"), ("compare", "previous"), ("sort", "first_at")]
+        _, _, body = await server.raw("/v1/campaigns", [*asked, ("format", "ndjson")], key=OPERATOR)
+        streamed = [orjson.loads(line) for line in body.splitlines()]
+        assert len(streamed) >= 6
+        assert [item["previous"] and item["previous"]["day"] for item in streamed] == [
+            None, *(item["day"] for item in streamed[:-1]),
+        ]  # fmt: skip
+        for limit in ("1", "500"):
+            assert await server.items("/v1/campaigns", *asked, ("limit", limit), key=OPERATOR) == streamed
+    finally:
+        await server.store.command(
+            "ALTER TABLE message_status DELETE WHERE tenant = 'sparse' SETTINGS mutations_sync = 2"
+        )
+
+
 @pytest.mark.parametrize("campaign", CAMPAIGNS)
 async def test_a_campaign_is_the_same_item_with_what_is_unattributed(
     server: QueryServer, campaign: str

@@ -13,6 +13,7 @@ import pyarrow.parquet
 import pytest
 import pytest_asyncio
 
+from query.sql.messages import head_of
 from schemas.status import COUNTS, Status, label
 from schemas.times import format_time, parse_time
 from tests.integration.log_model import HOSTILE, Row, in_order, make_rows, matching
@@ -193,6 +194,95 @@ async def test_a_tenant_sees_only_its_own_whatever_the_parameters(server: QueryS
             }
     status, problem = await server.get("/v1/messages", ("tenant", "other"))
     assert (status, problem["code"], problem["parameter"]) == (400, "bad_parameter", "tenant")
+
+
+_ALIKE = (
+    # The first sixteen bytes of each are those of others, and some end within a letter.
+    *(f"somebody.with.a.long.name{n}@example.org" for n in range(4)),
+    "somebody.with.a.@example.org",
+    "somebody.with.a",
+    "somebody.with.aé@example.org",
+    "somebody.with.aü@example.org",
+    "somebody.with.az@example.org",
+    "é@example.org",
+    "éa@example.org",
+    "\U0001f600@example.org",
+    "z",
+    "+15005550001",
+    "+1500555000100000000001",
+    "+1500555000100000000002",
+)
+
+
+@pytest.mark.parametrize("sort", ["recipient", "-recipient"])
+@pytest.mark.parametrize("limit", ["3", "7", "500"])
+async def test_recipients_that_begin_alike_come_in_their_order_on_pages_of_any_size(
+    server: QueryServer, sort: str, limit: str
+) -> None:
+    template = next(row for row in ROWS if row["tenant"] == "third")
+    rows = [
+        template
+        | {
+            "tenant": "alike",
+            "message_id": f"alike-{number}",
+            "recipient": recipient,
+            "recipient_as_given": None,
+            "status": "delivered" if number % 3 else "bounced",
+            "filed_at": format_time(parse_time(template["filed_at"]) + number % 4),
+        }
+        for number, recipient in enumerate(_ALIKE * 5)
+    ]
+    for part in (rows, rows[::2]):
+        await server.store.insert_lines("message_status", b"\n".join(map(orjson.dumps, part)))
+    try:
+        for narrowed in ([], [("status", "bounced")], [("q", "alike-1")], [("recipient", "somebody")]):
+            given = [("tenant", "alike"), ("sort", sort), ("limit", limit), *narrowed]
+            items = await server.items("/v1/messages", *given, key=OPERATOR)
+            assert _keys(items) == in_order(matching(rows, narrowed), sort), narrowed
+    finally:
+        await server.store.command(
+            "ALTER TABLE message_status DELETE WHERE tenant = 'alike' SETTINGS mutations_sync = 2"
+        )
+
+
+async def test_the_store_has_the_beginning_of_a_recipient_as_the_query_server_has_it(
+    server: QueryServer,
+) -> None:
+    rows = await server.store.rows(
+        "SELECT DISTINCT recipient, toString(recipient_head) AS head FROM message_status"
+    )
+    assert len(rows) > 40 and [row["head"] for row in rows] == [head_of(row["recipient"]) for row in rows]
+
+
+async def test_ids_are_searched_whatever_signs_they_have(server: QueryServer) -> None:
+    ids = ("0100019d732530DC-85fef46e-000000", "SM0123456789abcdef", "order#4711/x", "ÄÖ-0123", "")
+    template = next(row for row in ROWS if row["tenant"] == "third")
+    rows = [template | {"tenant": "ids", "message_id": message_id} for message_id in ids]
+    # Each in a part of its own, so that the index tells them apart.
+    for row in rows:
+        await server.store.insert_lines("message_status", orjson.dumps(row))
+    try:
+        for text in (
+            "dc-85FEF",
+            "sm01",
+            "0123",
+            "-",
+            "4711",
+            "R#47",
+            "#",
+            "/X",
+            "äö",
+            "ÄÖ-",
+            "m",
+            "9d73zz",
+            "x",
+        ):
+            items = await server.items("/v1/messages", ("tenant", "ids"), ("q", text), key=OPERATOR)
+            assert _keys(items) == in_order(matching(rows, [("q", text)]), "-at"), text
+    finally:
+        await server.store.command(
+            "ALTER TABLE message_status DELETE WHERE tenant = 'ids' SETTINGS mutations_sync = 2"
+        )
 
 
 async def test_the_operator_may_look_at_one_tenant(server: QueryServer) -> None:
