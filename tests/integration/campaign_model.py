@@ -89,12 +89,16 @@ def place_of(row: Row, zone: str = "UTC") -> Place:
     return (row["tenant"], "", row["channel"], row["subject"] or "", key_of_group(row, "day", zone) or "")
 
 
-def mailings_of(rows: list[Row], zone: str = "UTC") -> dict[Place, dict[str, Any]]:
-    """Each mailing as an operator's item, by its place."""
+def mailings_of(
+    rows: list[Row], zone: str = "UTC", others: list[Row] | None = None
+) -> dict[Place, dict[str, Any]]:
+    """Each mailing as an operator's item, by its place. Of `others`, where they are not `rows`, those tell of tracking that
+    name neither recipient nor campaign, whatever else filters let pass."""
     parts: dict[Place, list[Row]] = defaultdict(list)
     for row in rows:
         parts[place_of(row, zone)].append(row)
-    nameless = [row for row in rows if not row["recipient"] and not row["campaign"]]
+    told = rows if others is None else others
+    nameless = [row for row in told if not row["recipient"] and not row["campaign"]]
     items = {place: _item(place, part, nameless) for place, part in parts.items()}
     return {place: item for place, item in items.items() if item["recipients"] > 0}
 
@@ -130,7 +134,11 @@ def _item(place: Place, rows: list[Row], nameless: list[Row]) -> dict[str, Any]:
 
 
 def with_previous(
-    rows: list[Row], from_ms: int | None, to_ms: int | None, zone: str = "UTC"
+    rows: list[Row],
+    from_ms: int | None,
+    to_ms: int | None,
+    zone: str = "UTC",
+    others: list[Row] | None = None,
 ) -> dict[Place, dict[str, Any]]:
     """Mailings of the range, each with the one before it."""
 
@@ -143,6 +151,7 @@ def with_previous(
                 and (to_ms is None or parse_time(row["filed_at"]) < to_ms)
             ],
             zone,
+            others,
         )
 
     asked, looked_at = within(from_ms), within(None if from_ms is None else from_ms - LOOK_BACK_MS)
