@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -83,6 +83,8 @@ async def test_there_is_every_report_with_the_question_that_it_answers(analyst: 
     await analyst.look("reports")
     await analyst.page.get_by_role("link", name="Monthly volume").click()
     await expect(analyst.page.get_by_role("heading", name="Monthly volume", level=1)).to_be_visible()
+    ago = datetime.now(UTC).date() - date.fromisoformat(await analyst.page.get_by_label("From").input_value())
+    assert 88 <= ago.days <= 90
 
 
 @pytest.mark.parametrize("key", [BETA.key, OPERATOR_KEY])

@@ -9,14 +9,17 @@ from query.console import report_view
 from query.console.forms import form_of
 from query.console.navigation import Entry
 from query.console.page import change, page, redirect, render
+from query.console.ranges import last_days
 from query.console.report_layouts import places
 from query.console.visit import Visit
+from query.evidence import now_ms
 from query.lists import is_stream
 from query.reports import REPORTS, Report
 from query.reports.asking import report_document, stream_report
 from query.routes.tenants import check_operator, release
 from query.sending import SENDING
 from schemas.problems import INVALID_FIELDS, NOT_FOUND, UNKNOWN_TENANT, ProblemError
+from schemas.times import format_time
 
 PATH = "/reports"
 
@@ -46,9 +49,20 @@ NOTHING: dict[str, tuple[str, str]] = {
 """What an empty report means, by its name: title and what follows."""
 
 
+_RECENT_DAYS = 90
+_OF_RECENT = frozenset({"monthly-volume", "sent-against-consent", "bounce-causes"})
+"""Reports that read all messages of their time, which takes seconds where there are millions: /reports leads to what they tell of
+the last 90 days, and whoever wants more has a field for it."""
+
+
 async def get_reports(visit: Visit) -> web.StreamResponse:
     """GET /reports."""
-    return render(visit, "reports.html", reports=REPORTS.values())
+    recent = format_time(last_days(_RECENT_DAYS, visit.zone, now_ms()).from_ms)
+    ways = {
+        name: visit.url(f"{PATH}/{name}", **({"from": recent} if name in _OF_RECENT else {}))
+        for name in REPORTS
+    }
+    return render(visit, "reports.html", reports=REPORTS.values(), ways=ways)
 
 
 async def get_report(visit: Visit) -> web.StreamResponse:
