@@ -14,7 +14,9 @@ from typing import Any
 from query.context import Context
 from query.periods import Span
 from query.sql.messages import (
+    FEW_WINDOW_DAYS,
     NARROW,
+    WINDOW_DAYS,
     after_page,
     filed_at,
     later_windows,
@@ -45,15 +47,19 @@ async def log_page(
     wanted: int,
     span: Span,
     place: Sequence[Any] | None,
+    *,
+    expects_few: bool = False,
 ) -> list[dict[str, Any]]:
     """The first `wanted` rows of `where`, which are of `scope`, in this order, and fewer if there are no more; `place` has
-    the order's values of the row before them. Raises ClickHouseAway."""
+    the order's values of the row before them. `expects_few` where hardly more rows than these pass, which makes nothing but the
+    answer's time another. Raises ClickHouseAway."""
     if order[0].sql != "m.filed_at":
         return await _by_another_field(context, where, columns, order, wanted, place)
     if place is not None:
         after_page(where := where.copy(), order, place)
     rows: list[dict[str, Any]] = []
-    for from_ms, to_ms in await _windows(context, scope, order[0].descending, span, place):
+    window_days = FEW_WINDOW_DAYS if expects_few else WINDOW_DAYS
+    for from_ms, to_ms in await _windows(context, scope, order[0].descending, span, place, window_days):
         window = where.copy()
         window.between("m.filed_at", from_ms, to_ms)
         rows += await _first_rows(context, window, columns, order, wanted - len(rows))
@@ -63,16 +69,21 @@ async def log_page(
 
 
 async def _windows(
-    context: Context, scope: Scope, descending: bool, span: Span, place: Sequence[Any] | None
+    context: Context,
+    scope: Scope,
+    descending: bool,
+    span: Span,
+    place: Sequence[Any] | None,
+    window_days: Sequence[int],
 ) -> list[Span]:
     """Ranges of `at` to be read one after the other, a small one first."""
     oldest, newest = span
     if descending:
-        return windows(place[0] + 1 if place else newest, oldest, int(time.time() * 1000))
+        return windows(place[0] + 1 if place else newest, oldest, int(time.time() * 1000), window_days)
     first = place[0] if place else oldest
     if first is None:
         first = await _oldest(context, scope)
-    return later_windows(first, newest)
+    return later_windows(first, newest, window_days)
 
 
 async def _by_another_field(

@@ -26,6 +26,7 @@ from query.sql.messages import (
 from query.sql.reached import FIRST_AT
 from query.sql.where import SortColumn, Where
 from runtime.http import json_response
+from schemas.addresses import channel_of, listed_address
 from schemas.status import COUNTS, Status
 from schemas.tenants import Principal
 
@@ -105,9 +106,23 @@ async def log_document(
     paging = Paging(principal, given, name, order)
     scope = scope_of(principal, given)
     rows = await log_page(
-        context, scope, where, columns, order, paging.size + 1, span_of(given), paging.place
+        context,
+        scope,
+        where,
+        columns,
+        order,
+        paging.size + 1,
+        span_of(given),
+        paging.place,
+        expects_few=_names_address(given),
     )
     return paging.document(rows, as_item)
+
+
+def _names_address(given: Mapping[str, Any]) -> bool:
+    """Whether a whole address is searched, which some dozens of messages went to."""
+    texts = [given[name] for name in ("recipient", "q") if given.get(name)]
+    return any(listed_address(channel_of(text), text) is not None for text in texts)
 
 
 def as_item(row: dict[str, Any]) -> dict[str, Any]:

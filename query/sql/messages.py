@@ -258,10 +258,15 @@ def whole_sql(where: Where, columns: str, order: Sequence[SortColumn]) -> str:
     return f"SELECT {columns} FROM message_status AS m FINAL WHERE {where.sql} ORDER BY {order_by(order)}"
 
 
-_WINDOW_DAYS = (1, 8, 64)
+WINDOW_DAYS = (1, 8, 64)
+FEW_WINDOW_DAYS = (8,)
+"""How many days the windows of a page end before its newest row; the second where few rows are expected, which are as soon found
+in months as in a day, so that one question about all of them is answered sooner than several."""
 
 
-def windows(newest_ms: int | None, oldest_ms: int | None, now_ms: int) -> list[tuple[int | None, int | None]]:
+def windows(
+    newest_ms: int | None, oldest_ms: int | None, now_ms: int, window_days: Sequence[int] = WINDOW_DAYS
+) -> list[tuple[int | None, int | None]]:
     """Ranges of `at`, newest first, that cover everything between the two ends (None = open).
 
     The newest page of a long log is found in its newest days: reading them first spares reading the rest.
@@ -269,7 +274,7 @@ def windows(newest_ms: int | None, oldest_ms: int | None, now_ms: int) -> list[t
     last = now_ms if newest_ms is None else newest_ms
     found: list[tuple[int | None, int | None]] = []
     upper = newest_ms
-    for edge in (last - days * DAY_MS for days in _WINDOW_DAYS):
+    for edge in (last - days * DAY_MS for days in window_days):
         if oldest_ms is not None and edge <= oldest_ms:
             break
         found.append((edge, upper))
@@ -277,13 +282,15 @@ def windows(newest_ms: int | None, oldest_ms: int | None, now_ms: int) -> list[t
     return [*found, (oldest_ms, upper)]
 
 
-def later_windows(oldest_ms: int | None, newest_ms: int | None) -> list[tuple[int | None, int | None]]:
+def later_windows(
+    oldest_ms: int | None, newest_ms: int | None, window_days: Sequence[int] = WINDOW_DAYS
+) -> list[tuple[int | None, int | None]]:
     """The same for the oldest page: ranges oldest first. None as `oldest_ms` = there is nothing."""
     if oldest_ms is None:
         return []
     found: list[tuple[int | None, int | None]] = []
     lower = oldest_ms
-    for edge in (oldest_ms + days * DAY_MS for days in _WINDOW_DAYS):
+    for edge in (oldest_ms + days * DAY_MS for days in window_days):
         if newest_ms is not None and edge >= newest_ms:
             break
         found.append((lower, edge))

@@ -88,6 +88,18 @@ async def test_rows_that_have_become_something_else_leave_no_gap_in_a_page(
     assert _keys(items) == in_order(matching(ROWS, [("status", "queued")]), sort)
 
 
+@pytest.mark.parametrize("name", ["recipient", "q"])
+@pytest.mark.parametrize("sort", ["at", "-at", "recipient"])
+async def test_a_whole_address_is_found_over_all_the_time_on_pages_of_any_size(
+    server: QueryServer, name: str, sort: str
+) -> None:
+    # It is also part of others: user1@… of user11@….
+    for text in ("user1@gmail.com", "1@EXAMPLE.ORG", "+15005550123", "nobody@example.org"):
+        for limit in ("2", "500"):
+            items = await server.items("/v1/messages", (name, text), ("sort", sort), ("limit", limit))
+            assert _keys(items) == in_order(matching(_ours(), [(name, text)]), sort), text
+
+
 @pytest.mark.parametrize("sort", SORTS)
 async def test_the_operators_pages_hold_every_tenants_rows(server: QueryServer, sort: str) -> None:
     items = await server.items("/v1/messages", ("sort", sort), ("limit", "100"), key=OPERATOR)
