@@ -34,7 +34,7 @@ FLIGHT_BYTES = 8 * 1024 * 1024
 FLIGHT_RECORDS = 512
 """What is gathered for the next flight before the folding has to wait."""
 
-FLIGHT_EVERY_S = 0.025
+FLIGHT_EVERY_S = 0.05
 """Under load a flight starts no sooner after the one before: each costs about a millisecond of its own, which a larger
 one spreads over more. What comes after a pause goes at once."""
 

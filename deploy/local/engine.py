@@ -40,8 +40,10 @@ SERVER_SETTINGS = {
     "compiled_expression_cache_size": 32 * _MB,
     "max_thread_pool_size": 500,
     "max_thread_pool_free_size": 50,
+    # Merges can wait; what is inserted and asked cannot.
+    "os_threads_nice_value_merge_mutate": 10,
 }
-"""Of the whole engine, in bytes and threads."""
+"""Of the whole engine, in bytes, threads and nice values."""
 
 MOST_IDLE = 32
 """Connections kept for the next statement of their kind."""

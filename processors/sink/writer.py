@@ -58,7 +58,7 @@ _TOLERATED = 100
 """Rows of one batch that may be put aside in any case; beyond it, at most a fifth of the batch."""
 
 
-LONGEST_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 1.25
 _SHARE = 6
 
 
