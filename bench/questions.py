@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from query.console.pages.reports import OF_RECENT, RECENT_DAYS
 from query.reports import REPORTS
 from query.sql.messages import SORTS
 from schemas.status import Status
@@ -276,9 +277,13 @@ def _lists() -> Iterator[Question]:
         yield Question(f"list: {what}", ((path, tuple(given.items())),))
 
 
+_OF_THE_STORE = {name: report for name, report in REPORTS.items() if name != "sender-health"}
+"""The health of senders is counted from Kafka as well, which is not there."""
+
+
 def _reports(now_ms: int) -> Iterator[Question]:
     """Every report as it is opened, with its picture; and of the last 30 days, where it has days."""
-    for name, report in REPORTS.items():
+    for name, report in _OF_THE_STORE.items():
         path = f"/v1/reports/{name}"
         yield Question(f"report: {name}", ((path, ()),), PAGE)
         if "from" in report.parameters:
@@ -287,7 +292,7 @@ def _reports(now_ms: int) -> Iterator[Question]:
 
 def _console(samples: Samples, now_ms: int) -> Iterator[Question]:
     """The console's pages as the server makes them, whole documents."""
-    month = {"from": _ago(now_ms, 30)}
+    month, recent = {"from": _ago(now_ms, 30)}, {"from": _ago(now_ms, RECENT_DAYS)}
     for what, path, given in (
         ("overview", "/", {}),
         ("overview of a week", "/", {"days": "7"}),
@@ -303,7 +308,7 @@ def _console(samples: Samples, now_ms: int) -> Iterator[Question]:
         ("consents", "/consents", {}),
         ("consent log", "/consents/log", {}),
         ("dead letters", "/dead-letters", {}),
-        *((f"report {name}", f"/reports/{name}", {}) for name in REPORTS),
+        *((f"report {name}", f"/reports/{name}", recent if name in OF_RECENT else {}) for name in REPORTS),
     ):
         yield Question(f"console: {what}", ((path, tuple(given.items())),), PAGE)
     for what, path, values in (

@@ -70,7 +70,7 @@ _OF_FIRST = tuple(name for name in SHARED if name not in ("from", "to"))
 
 def _recipients(asked: Asked) -> Rows:
     where = Where(asked.scope)
-    firsts = recipients_source(where, asked.scope)
+    firsts = recipients_source(where, asked.scope, asked.given.get("from"))
     source = with_owners(firsts, where, asked.scope)
     _add_first(where, asked.given)
     return Rows(source, where, firsts)

@@ -68,6 +68,10 @@ LINKS_PARAMETERS: dict[str, Parameter] = {
 }
 
 
+Found = tuple[str, tuple[int, int]]
+"""A campaign's tenant, and between which times all its messages lie, ms."""
+
+
 async def get_campaigns(request: web.Request) -> web.StreamResponse:
     """Mailings, the latest first: a page of them as JSON or all as a stream."""
     context, principal, given = asked(request, PARAMETERS)
@@ -145,10 +149,15 @@ async def get_campaign(request: web.Request) -> web.Response:
 
 
 async def campaign_document(
-    context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
+    context: Context,
+    principal: Principal,
+    given: Mapping[str, Any],
+    campaign: str,
+    found: Found | None = None,
 ) -> dict[str, Any]:
-    """A campaign with its figures and what is unattributed. Raises ProblemError where there is none of this name."""
-    tenant, span = await _found(context, principal, given, campaign)
+    """A campaign with its figures and what is unattributed; here and below, `found` spares looking for it where that was
+    done. Raises ProblemError where there is none of this name."""
+    tenant, span = found or await find_campaign(context, principal, given, campaign)
     rows = Where(Scope(tenant))
     rows.equal("m.campaign", campaign)
     (document,) = await _called(context, campaign, mailings_list(rows, "UTC", span), rows)
@@ -176,15 +185,20 @@ async def get_timeline(request: web.Request) -> web.StreamResponse:
     campaign = request.match_info["campaign"]
     if not is_stream(given):
         return json_response(await timeline_document(context, principal, given, campaign))
-    listed, where = _timeline(*await _found(context, principal, given, campaign), given, campaign)
+    listed, where = _timeline(*await find_campaign(context, principal, given, campaign), given, campaign)
     return await stream_list(request, context, principal, given, listed, where)
 
 
 async def timeline_document(
-    context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
+    context: Context,
+    principal: Principal,
+    given: Mapping[str, Any],
+    campaign: str,
+    found: Found | None = None,
 ) -> dict[str, Any]:
     """First opens and clicks of a campaign in each hour or day, all of them unless pages are asked for. Raises ProblemError."""
-    listed, where = _timeline(*await _found(context, principal, given, campaign), given, campaign)
+    tenant, span = found or await find_campaign(context, principal, given, campaign)
+    listed, where = _timeline(tenant, span, given, campaign)
     if "limit" in given or "cursor" in given:
         return await list_document(context, principal, given, listed, where)
     order = listed.order(given.get("sort", listed.default_sort))
@@ -204,15 +218,20 @@ async def get_links(request: web.Request) -> web.StreamResponse:
     """The links of a campaign that were clicked: a page of them as JSON or all as a stream."""
     context, principal, given = asked(request, LINKS_PARAMETERS)
     campaign = request.match_info["campaign"]
-    listed, where = _links(*await _found(context, principal, given, campaign), given, campaign)
+    listed, where = _links(*await find_campaign(context, principal, given, campaign), given, campaign)
     return await answer_list(request, context, principal, given, listed, where)
 
 
 async def links_document(
-    context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
+    context: Context,
+    principal: Principal,
+    given: Mapping[str, Any],
+    campaign: str,
+    found: Found | None = None,
 ) -> dict[str, Any]:
     """A page of the links of a campaign that were clicked. Raises ProblemError."""
-    listed, where = _links(*await _found(context, principal, given, campaign), given, campaign)
+    tenant, span = found or await find_campaign(context, principal, given, campaign)
+    listed, where = _links(tenant, span, given, campaign)
     return await list_document(context, principal, given, listed, where)
 
 
@@ -225,9 +244,9 @@ def _links(tenant: str, span: Span, given: Mapping[str, Any], campaign: str) -> 
     return replace(listed, name=f"links of {campaign}"), rows.around()
 
 
-async def _found(
+async def find_campaign(
     context: Context, principal: Principal, given: Mapping[str, Any], campaign: str
-) -> tuple[str, tuple[int, int]]:
+) -> Found:
     """Whose campaign it is, and between which times all its messages lie. Raises ProblemError where there is none of this
     name, or several tenants have one.
 

@@ -49,17 +49,17 @@ NOTHING: dict[str, tuple[str, str]] = {
 """What an empty report means, by its name: title and what follows."""
 
 
-_RECENT_DAYS = 90
-_OF_RECENT = frozenset({"monthly-volume", "sent-against-consent", "bounce-causes"})
+RECENT_DAYS = 90
+OF_RECENT = frozenset({"monthly-volume", "new-recipients", "sent-against-consent", "bounce-causes"})
 """Reports that read all messages of their time, which takes seconds where there are millions: /reports leads to what they tell of
 the last 90 days, and whoever wants more has a field for it."""
 
 
 async def get_reports(visit: Visit) -> web.StreamResponse:
     """GET /reports."""
-    recent = format_time(last_days(_RECENT_DAYS, visit.zone, now_ms()).from_ms)
+    recent = format_time(last_days(RECENT_DAYS, visit.zone, now_ms()).from_ms)
     ways = {
-        name: visit.url(f"{PATH}/{name}", **({"from": recent} if name in _OF_RECENT else {}))
+        name: visit.url(f"{PATH}/{name}", **({"from": recent} if name in OF_RECENT else {}))
         for name in REPORTS
     }
     return render(visit, "reports.html", reports=REPORTS.values(), ways=ways)
