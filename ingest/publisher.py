@@ -3,7 +3,8 @@
 A record carries the envelopes of one partition as JSON lines. One write at a time, all partitions together; all
 requests of a batch wait for one future and get the answer of their record. A lone request is written at once. Under
 load a write waits for half of the requests that the receiver has at hand, so that one half is being stored while the
-other half arrives, but no longer than the last write took and no longer than `wait_s`.
+other half arrives, or for what comes in `wait_s` at the rate of late, if that is more and can be had; but no longer than
+`wait_s`, and where requests are few no longer than the last write took.
 """
 
 import asyncio
@@ -24,6 +25,12 @@ from schemas.partition import partition_of
 log = logging.getLogger(__name__)
 
 _HEADERS = [("schema", envelope.SCHEMA.encode())]
+
+_TICK_S = 0.001
+"""uvloop's clock goes on in such steps."""
+
+_MANY = 8
+"""So many requests within the longest wait are worth waiting for: larger records cost every part less."""
 
 
 class Publisher:
@@ -64,18 +71,21 @@ class Publisher:
         await self._connection.close()
 
     async def _run(self) -> None:
-        waiting, took, ended, known = self._waiting, 0.0, float("-inf"), 0
+        waiting, wait_s = self._waiting, self._waiting.limits.wait_s
+        began = ended = float("-inf")
+        took, known, coming = 0.0, 0, 0
         while True:
             await waiting.something.wait()
             await self._connection.connected()
             if waiting.envelopes > 1:
-                pause = min(took, waiting.limits.wait_s)
-                await waiting.gather(known // 2, ended + pause - self._loop.time())
+                pause = wait_s if coming >= _MANY else min(took, wait_s)
+                await waiting.gather(max(known // 2, min(known, coming)), ended + pause - self._loop.time())
             if writes := waiting.take():
-                began = self._loop.time()
+                before, began = began, self._loop.time()
                 written = await self._write(writes)
                 ended = self._loop.time()
                 took, known = ended - began, written + waiting.envelopes
+                coming = int(written * wait_s / max(began - before, _TICK_S))
 
     async def _write(self, writes: list[Write]) -> int:
         """Writes one record for each partition, together, and answers the requests; how many that were."""
