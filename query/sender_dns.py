@@ -88,7 +88,8 @@ class SenderDns:
             except (dns.exception.DNSException, OSError, UnicodeError) as fault:
                 self._remember(name, f"the name servers cannot tell: {fault}"[:_LONGEST], _AWAY_S)
             else:
-                found = (b"".join(record.strings).decode(errors="replace") for record in answer)
+                # Name servers give the records of a name in any order.
+                found = sorted(b"".join(record.strings).decode(errors="replace") for record in answer)
                 self._remember(name, tuple(found), _REMEMBERED_S)
         return True
 
