@@ -1,4 +1,4 @@
-"""The public topics, as a downstream service reads them."""
+"""The topics, as a downstream service reads those that are public."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 T = TypeVar("T")
 
 STATUS, EVENTS, DEAD_LETTERS = "waybill-message-status", "waybill-events", "waybill-dead-letters"
+RECEIPTS = "waybill-receipts"
 PARTITIONS = 4
 """The run is told to make its topics so."""
 
@@ -17,7 +18,7 @@ _SINK_GROUP = "waybill-sink"
 
 
 def records_behind(bootstrap: str) -> int:
-    """Records of the public topics that the sink has not yet committed as stored."""
+    """Records of receipts and of the public topics that the sink has not yet committed as stored."""
     return _run(bootstrap, _behind)
 
 
@@ -64,7 +65,7 @@ def _partitions(*topics: str) -> list[TopicPartition]:
 
 
 async def _behind(consumer: AIOKafkaConsumer) -> int:
-    partitions = _partitions(STATUS, EVENTS, DEAD_LETTERS)
+    partitions = _partitions(RECEIPTS, STATUS, EVENTS, DEAD_LETTERS)
     # Assigned by hand it does not join the group, and so takes nothing away from the sink.
     consumer.assign(partitions)
     ends = await consumer.end_offsets(partitions)

@@ -55,6 +55,6 @@ def _answer(
 
 # They come before the pages of a message and of an address, whose paths take what has slashes in it.
 ROUTES = [
-    web.get("/messages/{message_id:.+}/issue-report", page(get_message_issue_report)),
-    web.get("/addresses/{address:.+}/issue-report", page(get_address_issue_report)),
+    web.get("/messages/{message_id:(?s:.+)}/issue-report", page(get_message_issue_report)),
+    web.get("/addresses/{address:(?s:.+)}/issue-report", page(get_address_issue_report)),
 ]

@@ -216,6 +216,6 @@ def _previous_url(visit: Visit, one: Mapping[str, Any]) -> str | None:
 
 
 ROUTES = [
-    web.get("/campaigns/{campaign:.+}/recipients", page(get_recipients)),
-    web.get("/campaigns/{campaign:.+}", page(get_mailing)),
+    web.get("/campaigns/{campaign:(?s:.+)}/recipients", page(get_recipients)),
+    web.get("/campaigns/{campaign:(?s:.+)}", page(get_mailing)),
 ]
