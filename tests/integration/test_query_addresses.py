@@ -388,9 +388,6 @@ async def test_without_a_channel_what_could_be_dialled_is_a_number(server: Query
     assert (status, problem["parameter"]) == (400, "channel")
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/addresses/a%0Ab%40example.org", "/v1/addresses/a%0Ab%40example.org/diagnosis"]
-)
-async def test_an_address_is_taken_whatever_signs_it_has(server: QueryServer, path: str) -> None:
-    status, _, body = await server.raw(path)
+async def test_an_address_is_taken_whatever_signs_it_has(server: QueryServer) -> None:
+    status, _, body = await server.raw("/v1/addresses/a%0Ab%40example.org/diagnosis")
     assert status == 200, body
