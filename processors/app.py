@@ -8,9 +8,8 @@ from typing import Any, NamedTuple, cast
 import faust
 from faust.sensors import Monitor
 from faust.types import TP
-from rocksdict import Cache
 
-from processors.facts_table import ADDRESSES, CACHE_BYTES, CONSENTS, MESSAGES, FactsTable, facts_table
+from processors.facts_table import ADDRESSES, CONSENTS, MESSAGES, FactsTable, StoreMemory, facts_table
 from processors.kafka_transport import FAUST_LOG, Transport
 from processors.ownership import Ownership, leave_at_once
 from processors.recovery import FactsTableManager
@@ -145,9 +144,9 @@ def create_app(settings: WorkerSettings, ownership: Ownership) -> tuple[TrackApp
     app.bootstrap = settings.kafka
     app.ownership = ownership
     app.settle_timeout_s = settings.session_timeout_s / 2
-    cache = Cache(CACHE_BYTES)
+    memory = StoreMemory()
     tables = (
-        facts_table(app, kind, settings.worker_data, settings.state_days, settings.partitions, cache)
+        facts_table(app, kind, settings.worker_data, settings.state_days, settings.partitions, memory)
         for kind in (MESSAGES, ADDRESSES, CONSENTS)
     )
     return app, Tables(*tables)

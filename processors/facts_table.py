@@ -15,7 +15,16 @@ from typing import Any, Protocol
 import faust
 from faust.stores import rocksdb
 from faust.types import TP
-from rocksdict import AccessType, BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    Cache,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteBufferManager,
+)
 from yarl import URL
 
 from processors import address_facts, consent, facts
@@ -37,8 +46,10 @@ from schemas.topics import (
 
 log = logging.getLogger(__name__)
 
-CACHE_BYTES = 32 * 1024 * 1024
-"""For the blocks of all tables together: what is little used leaves its share to the others."""
+_MEMORY_BYTES = 64 * 1024 * 1024
+WRITTEN_BYTES = 32 * 1024 * 1024
+"""What all stores of a worker take together, and of this what was written and is on the disk in the log alone: however many
+partitions there are, and as much after some minutes of load as after a day."""
 
 _DAY_S = 86_400
 _RECOVERY_BATCH = 1000
@@ -92,6 +103,37 @@ CONSENTS = Kind(
 )
 
 
+class StoreMemory:
+    """The memory of RocksDB, shared by all stores of a process: what is little used leaves its share to the others."""
+
+    def __init__(self) -> None:
+        self.blocks = Cache(_MEMORY_BYTES)
+        self.written = WriteBufferManager.new_write_buffer_manager_with_cache(
+            WRITTEN_BYTES, False, self.blocks
+        )
+
+
+def store_options(memory: StoreMemory, write_buffer_bytes: int) -> Options:
+    """How one partition's RocksDB is opened, which writes to the disk what goes beyond `write_buffer_bytes` or the memory that it
+    shares with others."""
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_write_buffer_manager(memory.written)
+    options.set_write_buffer_size(write_buffer_bytes)
+    options.set_max_write_buffer_number(2)
+    options.set_max_open_files(256)
+    options.set_keep_log_file_num(2)
+    options.set_max_total_wal_size(4 * write_buffer_bytes)
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(memory.blocks)
+    # Index and filter blocks count against the cache too, or they would grow with the number of keys.
+    blocks.set_cache_index_and_filter_blocks(True)
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    blocks.set_bloom_filter(10, block_based=False)
+    options.set_block_based_table_factory(blocks)
+    return options
+
+
 class FactsStore(rocksdb.Store):
     """One RocksDB for each partition, with bounded memory and, where facts expire, a time to live."""
 
@@ -103,7 +145,7 @@ class FactsStore(rocksdb.Store):
         self._write_buffer_bytes = kind.write_buffer_bytes
         ttl_s = (table.state_days + STATE_GRACE_DAYS) * _DAY_S
         self._access = AccessType.with_ttl(ttl_s) if kind.expires else AccessType.read_write()
-        self._cache = table.cache
+        self._memory = table.memory
         super().__init__(url, app, table, driver="rocksdict", **options)
 
     @property
@@ -112,20 +154,7 @@ class FactsStore(rocksdb.Store):
         return self._folder
 
     def _open_for_partition(self, partition: int) -> Rdict:
-        options = Options(raw_mode=True)
-        options.create_if_missing(True)
-        options.set_write_buffer_size(self._write_buffer_bytes)
-        options.set_max_write_buffer_number(2)
-        options.set_max_open_files(256)
-        options.set_keep_log_file_num(2)
-        options.set_max_total_wal_size(4 * self._write_buffer_bytes)
-        blocks = BlockBasedOptions()
-        blocks.set_block_cache(self._cache)
-        # Index and filter blocks count against the cache too, or they would grow with the number of keys.
-        blocks.set_cache_index_and_filter_blocks(True)
-        blocks.set_pin_l0_filter_and_index_blocks_in_cache(True)
-        blocks.set_bloom_filter(10, block_based=False)
-        options.set_block_based_table_factory(blocks)
+        options = store_options(self._memory, self._write_buffer_bytes)
         db = Rdict(str(self.partition_path(partition)), options, access_type=self._access)
         db.set_read_options(ReadOptions())
         return db
@@ -167,7 +196,7 @@ class FactsTable(faust.Table[bytes, bytes]):
     kind: Kind
     folder: Path
     state_days: int
-    cache: Cache
+    memory: StoreMemory
 
     def _new_store(self) -> FactsStore:
         return FactsStore(
@@ -263,7 +292,7 @@ class Joiner:
 
 
 def facts_table(
-    app: faust.App, kind: Kind, folder: Path, state_days: int, partitions: int, cache: Cache
+    app: faust.App, kind: Kind, folder: Path, state_days: int, partitions: int, memory: StoreMemory
 ) -> FactsTable:
     """A table of the worker, declared in `app`, with its stores below `folder`."""
     table = FactsTable(
@@ -275,7 +304,7 @@ def facts_table(
         recovery_buffer_size=_RECOVERY_BATCH,
     )
     table.kind = kind
-    table.cache = cache
+    table.memory = memory
     table.folder = folder
     table.state_days = state_days
     app.tables.add(table)
