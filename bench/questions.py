@@ -268,7 +268,6 @@ def _lists() -> Iterator[Question]:
         ("addresses", "/v1/addresses", {}),
         ("addresses that are invalid", "/v1/addresses", {"standing": "invalid"}),
         ("addresses, a search", "/v1/addresses", {"address": "smith"}),
-        ("suppressions", "/v1/suppressions", {}),
         ("consents", "/v1/consents", {}),
         ("consents, opted out", "/v1/consents", {"state": "out"}),
         ("consent log", "/v1/consents/log", {}),
@@ -308,7 +307,10 @@ def _console(samples: Samples, now_ms: int) -> Iterator[Question]:
         ("consents", "/consents", {}),
         ("consent log", "/consents/log", {}),
         ("dead letters", "/dead-letters", {}),
-        *((f"report {name}", f"/reports/{name}", recent if name in OF_RECENT else {}) for name in REPORTS),
+        *(
+            (f"report {name}", f"/reports/{name}", recent if name in OF_RECENT else {})
+            for name in _OF_THE_STORE
+        ),
     ):
         yield Question(f"console: {what}", ((path, tuple(given.items())),), PAGE)
     for what, path, values in (
