@@ -21,6 +21,7 @@ from query.sql.messages import (
     bind_labels,
     item_columns,
     order_of,
+    recipient_sql,
     whole_sql,
 )
 from query.sql.reached import FIRST_AT
@@ -60,9 +61,8 @@ async def messages_document(
     context: Context, principal: Principal, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A page of the log: its items and the cursor of the next one. Raises ProblemError."""
-    return await log_document(
-        context, principal, given, attributed(scope_of(principal, given), given), "messages"
-    )
+    where = attributed(scope_of(principal, given), given)
+    return await log_document(context, principal, given, where, "messages", is_all=True)
 
 
 async def stream_messages(
@@ -99,9 +99,15 @@ def _as_asked(
 
 
 async def log_document(
-    context: Context, principal: Principal, given: Mapping[str, Any], where: Where, name: str
+    context: Context,
+    principal: Principal,
+    given: Mapping[str, Any],
+    where: Where,
+    name: str,
+    *,
+    is_all: bool = False,
 ) -> dict[str, Any]:
-    """A page of the log rows of `where`; `name` tells whose cursors these are."""
+    """A page of the log rows of `where`; `name` tells whose cursors these are, `is_all` that nothing but `given` chooses them."""
     columns, order = _as_asked(context, principal, given, where)
     paging = Paging(principal, given, name, order)
     scope = scope_of(principal, given)
@@ -114,7 +120,8 @@ async def log_document(
         paging.size + 1,
         span_of(given),
         paging.place,
-        expects_few=_names_address(given),
+        expects_few=_names_address(given) or "clicked_link" in given,
+        unchanging=_by_address_alone(where, given) if is_all else None,
     )
     return paging.document(rows, as_item)
 
@@ -123,6 +130,18 @@ def _names_address(given: Mapping[str, Any]) -> bool:
     """Whether a whole address is searched, which some dozens of messages went to."""
     texts = [given[name] for name in ("recipient", "q") if given.get(name)]
     return any(listed_address(channel_of(text), text) is not None for text in texts)
+
+
+_BESIDE_ADDRESS = frozenset(("recipient", "from", "to", "day", "tz", "tenant", "sort", "limit", "cursor"))
+"""What may be asked beside an address and is no filter, or one on what never changes of a row."""
+
+
+def _by_address_alone(where: Where, given: Mapping[str, Any]) -> str | None:
+    """The condition on a row's key that a search for a whole address is, where nothing else is asked: all rows pass by it but
+    those whose address reads so only as it was given."""
+    if not _BESIDE_ADDRESS.issuperset(given) or not _names_address(given):
+        return None
+    return recipient_sql(where, given["recipient"])
 
 
 def as_item(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The log: one row per message and recipient, filtered, searched, sorted and paged."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -106,6 +107,14 @@ _GRAM = 3
 _USUAL_ID = frozenset("0123456789abcdefsm-")
 """The signs, in small letters, of which a message's id has no others where the store's `has_odd_id` is 0."""
 
+_SES_ID, _TWILIO_ID = re.compile(r"[-0-9a-f]{60}"), re.compile(r"[sm]m[0-9a-f]{32}")
+"""Whole ids, in small letters, as they are where `has_odd_id` is 0 (schemas/clickhouse/0011_whole_ids.sql)."""
+
+
+def recipient_sql(where: Where, text: str) -> str:
+    """Whether `text` is part of the recipient, as addresses are compared."""
+    return f"m.recipient LIKE {_pattern(where, text)}"
+
 
 def _add_search(where: Where, columns: Sequence[str], text: str) -> None:
     """Finds `text` in one of the columns. What is in a field is in the haystack, whose index tells quickly where not to look;
@@ -117,12 +126,23 @@ def _add_search(where: Where, columns: Sequence[str], text: str) -> None:
 
 
 def _add_search_everywhere(where: Where, text: str) -> None:
-    """Finds `text` in the haystack or in a message's id. Ids are in no index, being long and all different; but nearly all
-    are of few signs, and are not read where `text` has others."""
+    """Finds `text` in the haystack or in a message's id. What is part of an id is in no index, ids being long and all different;
+    but nearly all are of few signs and two lengths, and are not read where `text` has other signs or is a whole one."""
     pattern = _pattern(where, text)
     in_id = f"lowerUTF8(m.message_id) LIKE {pattern}"
-    is_usual = _USUAL_ID.issuperset(text.lower())
-    where.add_any([f"m.haystack LIKE {pattern}", in_id if is_usual else f"m.has_odd_id > 0 AND {in_id}"])
+    ways = [f"m.haystack LIKE {pattern}"]
+    whole = _whole_id(text.lower())
+    if whole is not None:
+        ways.append(f"m.message_id = {where.bind('String', whole)}")
+    may_be_part = whole is None and _USUAL_ID.issuperset(text.lower())
+    where.add_any([*ways, in_id if may_be_part else f"m.has_odd_id > 0 AND {in_id}"])
+
+
+def _whole_id(text: str) -> str | None:
+    """A whole message id of SES or Twilio as the provider writes it; None for any other text, which is in small letters."""
+    if _SES_ID.fullmatch(text):
+        return text
+    return text[:2].upper() + text[2:] if _TWILIO_ID.fullmatch(text) else None
 
 
 def _pattern(where: Where, text: str) -> str:
@@ -164,6 +184,9 @@ def item_columns(labelled: str, *, with_tenant: bool, nulls: bool = False) -> st
 NARROW: Mapping[str, Any] = {
     # It reads the rest of a row before the filters have seen it.
     "use_top_k_dynamic_filtering": 0,
+    # To look into the indexes once, before anything is read, takes two thirds of the time.
+    "use_skip_indexes_on_data_read": 0,
+    "use_text_index_postings_cache": 1,
 }
 """ClickHouse's settings for SQL that finds places."""
 
@@ -223,6 +246,15 @@ def filed_at(where: Where, times: Sequence[int]) -> None:
     """Only rows that were filed at one of these times, ms."""
     kind = "Array(DateTime64(3, 'UTC'))"
     where.add(f"m.filed_at IN {where.bind(kind, [bound_time(ms) for ms in sorted(set(times))])}")
+
+
+def versions_sql(where: Where, columns: str, order: Sequence[SortColumn], limit: int, unchanging: str) -> str:
+    """The first rows, all versions of each beside each other with their `revision`, with the order's values as k0, k1, …; and
+    whether they pass `unchanging`."""
+    return (
+        f"SELECT {columns}, {select_keys(order)}, m.revision AS revision, {unchanging} AS is_unchanging "
+        f"FROM message_status AS m WHERE {where.sql} ORDER BY {order_by(order)} LIMIT {limit}"
+    )
 
 
 def rows_at_sql(

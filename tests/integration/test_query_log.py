@@ -267,7 +267,13 @@ async def test_the_store_has_the_beginning_of_a_recipient_as_the_query_server_ha
 
 
 async def test_ids_are_searched_whatever_signs_they_have(server: QueryServer) -> None:
-    ids = ("0100019d732530DC-85fef46e-000000", "SM0123456789abcdef", "order#4711/x", "ÄÖ-0123", "")
+    of_ses = "0100019d732530dc-85fef46e-51a2-4c79-b3a4-0c1d2e3f4a5b-000000"
+    of_twilio = "SM0123456789abcdef0123456789abcdef"
+    ids = (
+        *("0100019d732530DC-85fef46e-000000", "SM0123456789abcdef", "order#4711/x", "ÄÖ-0123", ""),
+        *(of_ses, of_ses.upper(), f"m-{of_ses}", f"{of_ses}#2", f"{of_ses}0"),
+        *(of_twilio, of_twilio.lower(), f"M{of_twilio}", f"{of_twilio[2:]}SM", f"{of_twilio}/x"),
+    )
     template = next(row for row in ROWS if row["tenant"] == "third")
     rows = [template | {"tenant": "ids", "message_id": message_id} for message_id in ids]
     # Each in a part of its own, so that the index tells them apart.
@@ -288,12 +294,54 @@ async def test_ids_are_searched_whatever_signs_they_have(server: QueryServer) ->
             "m",
             "9d73zz",
             "x",
+            of_ses,
+            of_ses.upper(),
+            of_ses[1:],
+            of_twilio,
+            of_twilio.lower(),
+            of_twilio[2:],
         ):
             items = await server.items("/v1/messages", ("tenant", "ids"), ("q", text), key=OPERATOR)
             assert _keys(items) == in_order(matching(rows, [("q", text)]), "-at"), text
     finally:
         await server.store.command(
             "ALTER TABLE message_status DELETE WHERE tenant = 'ids' SETTINGS mutations_sync = 2"
+        )
+
+
+async def test_a_whole_address_finds_each_message_once_as_it_is_now(server: QueryServer) -> None:
+    template = next(row for row in ROWS if row["tenant"] == "third")
+    given = {
+        "ann@example.org": "Ann@Example.org",
+        "joann@example.org": "joann@example.org",
+        "bo@example.org": "+ann@example.org",
+    }
+    rows = [
+        template
+        | {
+            "tenant": "whole",
+            "revision": 2**42,
+            "message_id": f"m{number}",
+            "recipient": recipient,
+            "recipient_as_given": as_given,
+        }
+        for recipient, as_given in given.items()
+        for number in range(7)
+    ]
+    # Three versions of each, the newest neither the first nor the last that is stored.
+    for versions in ([_stale(row) for row in rows], rows, [_stale(_stale(row)) for row in rows]):
+        await server.store.insert_lines("message_status", b"\n".join(map(orjson.dumps, versions)))
+    try:
+        for address in ("ann@example.org", "bo@example.org", "oann@example.org"):
+            expected = in_order(matching(rows, [("recipient", address)]), "-at")
+            for limit in ("2", "7", "20", "100"):
+                asked = (("tenant", "whole"), ("recipient", address), ("limit", limit))
+                items = await server.items("/v1/messages", *asked, key=OPERATOR)
+                assert _keys(items) == expected, (address, limit)
+                assert {item["subject"] for item in items} == {template["subject"]}
+    finally:
+        await server.store.command(
+            "ALTER TABLE message_status DELETE WHERE tenant = 'whole' SETTINGS mutations_sync = 2"
         )
 
 
