@@ -58,7 +58,7 @@ class _Asked:
 
     async def before_campaigns(self, items: Sequence[Item]) -> dict[Place, Item]:
         """The campaign before each campaign."""
-        return await self._figures(*await self._found("m.campaign != ''", items, self._span))
+        return await self._figures(*await self._found(items, self._span, are_campaigns=True))
 
     async def before_others(self, items: Sequence[Item]) -> dict[Place, Item]:
         """What was sent before each mailing without a campaign. All rows of such a mailing are of one day, so that few days
@@ -67,7 +67,7 @@ class _Asked:
         spans: list[tuple[int, int]] = []
         for days in _DAYS:
             left = [item for item in items if place_of(item, self._scope.tenant) not in before]
-            found, times = await self._found("m.campaign = ''", left, self._around(left, days))
+            found, times = await self._found(left, self._around(left, days), are_campaigns=False)
             before |= found
             spans += times
         return await self._figures(before, spans)
@@ -87,16 +87,15 @@ class _Asked:
         return rows
 
     async def _found(
-        self, kind: str, items: Sequence[Item], span: Span
+        self, items: Sequence[Item], span: Span, *, are_campaigns: bool
     ) -> tuple[Before, list[tuple[int, int]]]:
         """By the place of each item that of the mailing before it, and between which times the rows of these lie, ms."""
         if not items:
             return {}, []
         rows = self._rows(span)
-        rows.add(kind)
         places = [place_of(item, self._scope.tenant) for item in items]
         rows.add(f"m.tenant IN {rows.bind('Array(String)', sorted({place[0] for place in places}))}")
-        sql = mailings_before_sql(rows, self._zone, places)
+        sql = mailings_before_sql(rows, self._zone, places, are_campaigns=are_campaigns)
         found = await self._context.rows(sql, rows.parameters)
         before = {tuple(row.values())[:5]: tuple(row.values())[6:11] for row in found}
         return before, [(row["before_first_ms"], row["before_last_ms"]) for row in found]

@@ -160,7 +160,11 @@ async def campaign_document(
     tenant, span = found or await find_campaign(context, principal, given, campaign)
     rows = Where(Scope(tenant))
     rows.equal("m.campaign", campaign)
-    (document,) = await _called(context, campaign, mailings_list(rows, "UTC", span), rows)
+    listed = mailings_list(rows, "UTC", span)
+    mailings = rows.around()
+    add_mailing_filters(mailings, {"campaign": campaign})
+    sql = page_sql(listed, mailings, listed.order(listed.default_sort), 1, with_tenant=True)
+    (document,) = map(item_reader(listed), await context.rows(sql, mailings.parameters))
     around = Where(Scope(tenant))
     around.between("m.filed_at", span[0] - NEAR_MS, span[1] + NEAR_MS)
     sql = unattributed_sql(around, campaign)
@@ -169,14 +173,6 @@ async def campaign_document(
         since = parse_time(document["first_at"]), None
         await add_previous(context, Scope(tenant), {}, since, [document])
     return {name: value for name, value in document.items() if name != "tenant" or principal.tenant is None}
-
-
-async def _called(context: Context, campaign: str, listed: Listed, rows: Where) -> list[dict[str, Any]]:
-    """The campaign of that name among the mailings of `rows`, with its tenant."""
-    mailings = rows.around()
-    add_mailing_filters(mailings, {"campaign": campaign})
-    sql = page_sql(listed, mailings, listed.order(listed.default_sort), 1, with_tenant=True)
-    return list(map(item_reader(listed), await context.rows(sql, mailings.parameters)))
 
 
 async def get_timeline(request: web.Request) -> web.StreamResponse:

@@ -24,6 +24,9 @@ DIAGNOSIS_PARAMETERS: dict[str, Parameter] = {"tz": Parameter(zone)}
 _ADDRESSES = 20
 """Addresses of one customer that a diagnosis looks into."""
 
+Found = tuple[str, CustomerEvidence]
+"""A customer's tenant, and the customer."""
+
 
 async def get_customer(request: web.Request) -> web.Response:
     """The customer, with the addresses on file and those that messages went to besides."""
@@ -32,10 +35,15 @@ async def get_customer(request: web.Request) -> web.Response:
 
 
 async def customer_document(
-    context: Context, principal: Principal, given: Mapping[str, Any], customer_id: str
+    context: Context,
+    principal: Principal,
+    given: Mapping[str, Any],
+    customer_id: str,
+    found: Found | None = None,
 ) -> dict[str, Any]:
-    """A customer with addresses, each with standing and consent. Raises ProblemError."""
-    tenant, customer = await the_customer(context, scope_of(principal, given), customer_id)
+    """A customer with addresses, each with standing and consent; here and below, `found` spares looking for it where that was
+    done. Raises ProblemError."""
+    tenant, customer = found or await the_customer(context, scope_of(principal, given), customer_id)
     looked_into = await about_addresses(context, tenant, _places(customer), newest=0)
     known = {(one.channel, one.address): one for one in looked_into}
     registered = customer.registered or {}
@@ -84,10 +92,14 @@ async def get_customer_messages(request: web.Request) -> web.StreamResponse:
 
 
 async def customer_messages_document(
-    context: Context, principal: Principal, given: Mapping[str, Any], customer_id: str
+    context: Context,
+    principal: Principal,
+    given: Mapping[str, Any],
+    customer_id: str,
+    found: Found | None = None,
 ) -> dict[str, Any]:
     """A page of a customer's messages. Raises ProblemError."""
-    where = await _messages_of(context, principal, given, customer_id)
+    where = _messages_of(found or await the_customer(context, scope_of(principal, given), customer_id), given)
     return await log_document(context, principal, given, where, f"messages of customer {customer_id}")
 
 
@@ -99,14 +111,12 @@ async def stream_customer_messages(
     customer_id: str,
 ) -> web.StreamResponse:
     """All of a customer's messages in the format asked for. Raises ProblemError."""
-    where = await _messages_of(context, principal, given, customer_id)
+    where = _messages_of(await the_customer(context, scope_of(principal, given), customer_id), given)
     return await stream_log(request, context, principal, given, where)
 
 
-async def _messages_of(
-    context: Context, principal: Principal, given: Mapping[str, Any], customer_id: str
-) -> Where:
-    tenant, customer = await the_customer(context, scope_of(principal, given), customer_id)
+def _messages_of(found: Found, given: Mapping[str, Any]) -> Where:
+    tenant, customer = found
     where = sent_to(Scope(tenant), customer.customer, [each["address"] for each in customer.addresses])
     add_shared(where, given)
     return where
@@ -120,10 +130,14 @@ async def get_customer_diagnosis(request: web.Request) -> web.Response:
 
 
 async def customer_diagnosis_document(
-    context: Context, principal: Principal, given: Mapping[str, Any], customer_id: str
+    context: Context,
+    principal: Principal,
+    given: Mapping[str, Any],
+    customer_id: str,
+    found: Found | None = None,
 ) -> dict[str, Any]:
     """The diagnosis of a customer. Raises ProblemError."""
-    tenant, customer = await the_customer(context, scope_of(principal, given), customer_id)
+    tenant, customer = found or await the_customer(context, scope_of(principal, given), customer_id)
     known = await about_addresses(context, tenant, _places(customer)[:_ADDRESSES], NEWEST)
     told_in = given.get("tz", "UTC")
     evidence = await evidence_of(context, known, customer, told_in)

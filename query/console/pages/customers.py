@@ -4,12 +4,13 @@ import asyncio
 
 from aiohttp import web
 
+from query.auth import scope_of
 from query.console.forms import form_of
 from query.console.page import page, render
 from query.console.pages.log import fields
 from query.console.visit import Visit
 from query.diagnosis import USED_DAYS
-from query.evidence import now_ms
+from query.evidence import now_ms, the_customer
 from query.lists import is_stream
 from query.routes.customers import (
     customer_diagnosis_document,
@@ -32,10 +33,11 @@ async def get_customer(visit: Visit) -> web.StreamResponse:
     if is_stream(given):
         return await stream_customer_messages(visit.request, *asking, given, customer)
     whose = {name: given[name] for name in ("tenant",) if name in given}
+    found = await the_customer(visit.context, scope_of(visit.principal, given), customer)
     document, diagnosis, messages = await asyncio.gather(
-        customer_document(*asking, whose, customer),
-        customer_diagnosis_document(*asking, {**whose, "tz": visit.zone}, customer),
-        customer_messages_document(*asking, given, customer),
+        customer_document(*asking, whose, customer, found),
+        customer_diagnosis_document(*asking, {**whose, "tz": visit.zone}, customer, found),
+        customer_messages_document(*asking, given, customer, found),
     )
     shown = [field for field in fields("email", visit.vocabulary) if field.name in _FILTERS]
     return render(

@@ -4,16 +4,21 @@ from collections.abc import Mapping
 
 from query.sql.sending import HANDED_OVER
 from query.sql.where import Scope, Where
+from schemas.status import CHANNELS
 
 
 def customers_source(where: Where, scope: Scope) -> str:
     """Every customer, registered or only named by messages, with when it was new and how that is known: as it was told, else
     by the first message that names it, else by when it was last put. `where` gets its values bound."""
-    own = "1" if scope.tenant is None else f"m.tenant = {where.bind('String', scope.tenant)}"
+    own, of_tenant, tenant, keys = "1", "m.tenant", "c.tenant", "tenant, customer"
+    if scope.tenant is not None:
+        # Grouped by one text, and not by two, in half the time.
+        of_tenant = where.bind("String", scope.tenant)
+        own, tenant, keys = f"m.tenant = {of_tenant}", "any(c.tenant)", "customer"
     return f"""
         (
             SELECT
-                c.tenant AS tenant, c.customer AS customer, max(c.kind) AS kind, max(c.name) AS name,
+                {tenant} AS tenant, c.customer AS customer, max(c.kind) AS kind, max(c.name) AS name,
                 max(c.registered) AS registered, max(c.addresses) AS addresses, max(c.first_at) AS first_message_at,
                 sum(c.messages) AS messages, max(c.created_at) AS told_at, max(c.put_at) AS last_put_at,
                 assumeNotNull(coalesce(told_at, first_message_at, last_put_at)) AS since,
@@ -28,13 +33,13 @@ def customers_source(where: Where, scope: Scope) -> str:
                 FROM customers AS m FINAL WHERE {own}
                 UNION ALL
                 SELECT
-                    toString(m.tenant) AS tenant, m.customer AS customer, '' AS kind, '' AS name,
+                    toString({of_tenant}) AS tenant, m.customer AS customer, '' AS kind, '' AS name,
                     CAST(NULL, 'Nullable(DateTime64(3, \\'UTC\\'))') AS created_at,
                     CAST(NULL, 'Nullable(DateTime64(3, \\'UTC\\'))') AS put_at, false AS registered, toUInt64(0) AS addresses,
                     toNullable(min(m.filed_at)) AS first_at, count() AS messages
-                FROM message_status AS m FINAL WHERE {own} AND m.customer != '' AND m.recipient != '' GROUP BY tenant, customer
+                FROM message_status AS m FINAL WHERE {own} AND m.customer != '' AND m.is_attributed GROUP BY {keys}
             ) AS c
-            GROUP BY tenant, customer
+            GROUP BY {keys}
         ) AS m
     """
 
@@ -46,7 +51,19 @@ def add_named(where: Where, scope: Scope, filters: Mapping[str, str]) -> None:
         named.append(f"o.tenant = {where.bind('String', scope.tenant)}")
     where.add(
         "(m.tenant, m.customer) IN (SELECT o.tenant, o.customer FROM message_status AS o FINAL "
-        f"WHERE {' AND '.join(named)} AND o.recipient != '')"
+        f"WHERE {' AND '.join(named)} AND o.is_attributed)"
+    )
+
+
+def _had_none(before: str, scope: Scope) -> str:
+    """Whether nothing in `before` went to the address of a row `m`."""
+    if scope.tenant is None:
+        address = "m.tenant, m.channel, m.recipient"
+        return f"({address}) NOT IN (SELECT {address} FROM {before})"
+    # A set of texts is made and asked in half the time that one of tuples takes.
+    return " OR ".join(
+        f"m.channel = '{channel}' AND m.recipient NOT IN (SELECT m.recipient FROM {before} AND m.channel = '{channel}')"
+        for channel in CHANNELS
     )
 
 
@@ -58,14 +75,14 @@ def recipients_source(where: Where, scope: Scope, from_ms: int | None) -> str:
     those that nothing was sent to before. `where` gets its values bound: conditions on the rows are conditions on the first
     message."""
     own = "1" if scope.tenant is None else f"m.tenant = {where.bind('String', scope.tenant)}"
-    sent = f"message_status AS m FINAL WHERE {own} AND {HANDED_OVER} AND m.recipient != ''"
+    sent = f"message_status AS m FINAL WHERE {own} AND {HANDED_OVER} AND m.is_attributed"
     rows = sent
     if from_ms is not None:
         # All that is told of a first message takes ten times as long to gather as to see who had one before.
         begin = where.bind_time(from_ms)
-        address = "m.channel, m.recipient" if scope.tenant is not None else "m.tenant, m.channel, m.recipient"
-        before = f"SELECT {address} FROM {sent} AND m.filed_at < {begin}"
-        rows = f"{sent} AND m.filed_at >= {begin} AND ({address}) NOT IN ({before})"
+        rows = (
+            f"{sent} AND m.filed_at >= {begin} AND ({_had_none(f'{sent} AND m.filed_at < {begin}', scope)})"
+        )
     first = ", ".join(f"toString(m.{name})" for name in _FIRST)
     named = ", ".join(f"first.{place} AS {name}" for place, name in enumerate(_FIRST, 1))
     return f"""
