@@ -16,6 +16,10 @@ _BY_CODE = {problem.code: problem for problem in PROBLEMS}
 _CLIENT = web.AppKey("ingest client", aiohttp.ClientSession)
 
 
+class Unconfirmed(ProblemError):
+    """Nobody knows whether a change that was sent is stored."""
+
+
 async def ingest_client(app: web.Application) -> AsyncIterator[None]:
     """Keeps connections to ingest while the application runs (a cleanup context)."""
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as client:
@@ -26,7 +30,7 @@ async def ingest_client(app: web.Application) -> AsyncIterator[None]:
 async def send_to_ingest(visit: Visit, method: str, path: str, document: dict[str, Any]) -> None:
     """Sends a change, for the tenant that is shown; `path` is encoded already.
 
-    Raises ProblemError with what ingest answered, `unavailable` where it is away.
+    Raises ProblemError with what ingest answered, `unavailable` where it is away; Unconfirmed where it may have stored it.
     """
     base = visit.context.settings.ingest_url.rstrip("/")
     url = URL(f"{base}{path}", encoded=True)
@@ -42,12 +46,19 @@ async def send_to_ingest(visit: Visit, method: str, path: str, document: dict[st
             if answer.status < 400:
                 return
             told = orjson.loads(await answer.read())
-    except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):
+    except aiohttp.ClientConnectorError:
         raise ProblemError(
-            UNAVAILABLE, "what you changed could not be stored: ingest is away. Try again shortly."
+            UNAVAILABLE, "ingest (`WAYBILL_INGEST_URL`) takes no connection: look whether it runs"
         ) from None
+    except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):
+        raise Unconfirmed(
+            UNAVAILABLE, "ingest did not answer, or not in time: look at its `/readyz`"
+        ) from None
+    problem, detail = _BY_CODE.get(told.get("code"), BAD_REQUEST), told.get("detail", "")
+    if problem is UNAVAILABLE:
+        raise Unconfirmed(problem, f"ingest answered: {detail}")
     extra = {name: told[name] for name in ("errors", "parameter") if name in told}
-    raise ProblemError(_BY_CODE.get(told.get("code"), BAD_REQUEST), told.get("detail", ""), **extra)
+    raise ProblemError(problem, detail, **extra)
 
 
 def faults_of(problem: ProblemError) -> dict[str, str]:

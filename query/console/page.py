@@ -8,10 +8,12 @@ import aiohttp_jinja2
 from aiohttp import web
 from multidict import MultiDict, MultiMapping
 
+from query.console import wording
+from query.console.error_words import is_of_cursor, words_of
 from query.console.security import Handler, check_meant, is_console, local_path
 from query.console.visit import Visit, canonical, visit_of
 from runtime.http import problem_of
-from schemas.problems import FORBIDDEN, INTERNAL, ProblemError
+from schemas.problems import FORBIDDEN, INTERNAL, UNAVAILABLE, ProblemError
 from schemas.tenants import Scope
 
 log = logging.getLogger(__name__)
@@ -59,7 +61,10 @@ async def read_form(request: web.Request) -> MultiMapping[str]:
 
 def _check_scope(visit: Visit, scope: Scope) -> None:
     if not visit.may(scope):
-        raise ProblemError(FORBIDDEN, f"your key {visit.principal.key!r} lacks the scope {scope}")
+        raise ProblemError(
+            FORBIDDEN,
+            f"the key “{visit.principal.key}” may not {wording.SCOPES[scope]}. Ask whoever runs Waybill for one that may",
+        )
 
 
 def redirect(location: str) -> web.Response:
@@ -101,7 +106,32 @@ async def errors_as_pages(request: web.Request, handler: Handler) -> web.StreamR
 
 async def _error_page(request: web.Request, error: ProblemError) -> web.Response:
     visit = await visit_of(request)
-    response = render(visit, "error.html", status=error.problem.status, error=error)
+    is_change = request.method not in ("GET", "HEAD")
+    response = render(
+        visit,
+        "error.html",
+        status=error.problem.status,
+        code=error.problem.status,
+        words=words_of(error, is_change=is_change),
+        ways=_ways_on(visit, error, is_change=is_change),
+    )
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+def _ways_on(visit: Visit, error: ProblemError, *, is_change: bool) -> list[tuple[str, str]]:
+    """Labels and URLs of what to do next about an error."""
+    if is_of_cursor(error):
+        return [("First page", visit.here())]
+    if is_change and _has_page(visit.request):
+        return [("Back to the form", visit.place)]
+    if error.problem is UNAVAILABLE:
+        return [("Try again", visit.place)]
+    return []
+
+
+def _has_page(request: web.Request) -> bool:
+    """Whether what a form was sent to is where it stands, too."""
+    resource = request.match_info.route.resource
+    return resource is not None and any(route.method == "GET" for route in resource)

@@ -7,8 +7,10 @@ from markupsafe import Markup, escape
 
 from query.diagnosis import by_reset
 from schemas.consent import EVERY_CATEGORY, MARKETING, NOTIFICATION, TRANSACTIONAL
+from schemas.providers import PROVIDERS
 from schemas.standing import Reason
 from schemas.status import WORDINGS, Status
+from schemas.tenants import Scope
 
 TONES: dict[Status, tuple[str, str]] = {
     Status.QUEUED: ("quiet", "◷"),
@@ -108,10 +110,15 @@ CONSENT_SOURCES = {
     "customer": "the customer",
     "staff": "staff, for the customer",
     "import": "an import",
-    "ses": "Amazon SES",
-    "twilio": "Twilio",
+    **PROVIDERS,
 }
 """From where a consent is known."""
+
+
+def posted_by(provider: str) -> str:
+    """Who posted a receipt; one of a later version says its code."""
+    return {**PROVIDERS, "app": "An application"}.get(provider, provider)
+
 
 EVIDENCE_METHODS = {
     "portal": "in the portal",
@@ -120,6 +127,14 @@ EVIDENCE_METHODS = {
     "written": "in writing",
 }
 """How somebody consented."""
+
+SCOPES: dict[Scope, str] = {
+    "read": "read here",
+    "write": "record consents",
+    "reset": "reset addresses",
+    "admin": "release tenants",
+}
+"""What a key may do with a scope, behind “may not”."""
 
 DECISIONS: dict[str, tuple[str, str]] = {
     "allow": ("good", "Yes"),

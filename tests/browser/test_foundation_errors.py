@@ -87,8 +87,13 @@ async def test_while_ingest_is_away_pages_are_read_and_a_change_says_that_it_was
         async with page.expect_response(lambda answer: answer.request.method == "POST") as posted:
             await page.get_by_role("button", name="Reset").click()
         assert (await posted.value).status == 503
-        await expect(page.get_by_text("what you changed could not be stored")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Your change was not saved")).to_be_visible()
+        await expect(page.get_by_text("Nothing is lost")).to_have_count(0)
         await someone.look("error-503-change")
+        await page.get_by_text("For whoever runs Waybill").click()
+        await expect(page.get_by_text("takes no connection")).to_be_visible()
+        await page.get_by_role("link", name="Back to the form").click()
+        await expect(page.get_by_role("heading", name="Reset an address")).to_be_visible()
         answer = await page.goto("/email-log")
         assert answer is not None and answer.status == 200
 
@@ -103,7 +108,7 @@ async def test_a_key_without_the_scope_sees_no_way_to_reset_and_gets_403_on_its_
         await someone.sign_in(OPERATOR_KEY, place)
         answer = await page.goto(place)
         assert answer is not None and answer.status == 403
-        await expect(page.get_by_text("lacks the scope reset")).to_be_visible()
+        await expect(page.get_by_text("may not reset addresses")).to_be_visible()
         await someone.look("error-403")
         token = await page.locator("input[name=csrf]").first.input_value()
         posted = await someone.context.request.post(

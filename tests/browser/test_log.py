@@ -193,8 +193,8 @@ async def test_the_operator_sees_all_tenants_or_the_one_chosen_which_stays_chose
     [
         ("/email-log?status=nonsense", 400, "status: expected one of"),
         ("/email-log?nonsense=1", 400, "nonsense: unknown"),
-        ("/email-log?cursor=nonsense", 400, "cursor: expected"),
-        ("/nonsense", 404, "There is no such page"),
+        ("/email-log?cursor=nonsense", 400, "This link is out of date"),
+        ("/nonsense", 404, "Not found"),
     ],
 )
 async def test_an_error_is_a_page_that_says_what_is_wrong(

@@ -394,7 +394,7 @@ async def test_another_tenants_mailing_is_not_there(reader: OpenReader, path: st
         await store.insert("message_status", hidden)
         answer = await someone.page.goto(path.replace("spring", "only%20of%20beta"))
         assert answer is not None and answer.status == 404
-        await expect(someone.page.get_by_text("There is no such page")).to_be_visible()
+        await expect(someone.page.get_by_text("Not found")).to_be_visible()
 
 
 async def test_the_operator_is_told_whose_mailing_it_is(reader: OpenReader) -> None:
