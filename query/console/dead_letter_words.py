@@ -15,6 +15,11 @@ class Words(NamedTuple):
     says: str
     next: str
 
+    @property
+    def is_about_a_message(self) -> bool:
+        """Whether a message can stand behind it; the id in what is not for Waybill is one of the post itself."""
+        return self.next != _NOT_FOR_WAYBILL
+
 
 _PROVIDER_CHANGED = (
     "Compare the receipt with the provider’s documentation. If the provider has changed its format, Waybill’s adapter must "
@@ -40,10 +45,10 @@ REASONS: Mapping[str, Words] = {
     ),
     "unknown_type": Words("It is of a kind that applications cannot register", _REGISTER_AGAIN),
     "unknown_status": Words("Its status is one that Waybill does not know", _PROVIDER_CHANGED),
-    "not_ses": Words("It is no event of SES", _NOT_FOR_WAYBILL),
-    "not_json": Words("It is no JSON", _NOT_FOR_WAYBILL),
-    "not_an_object": Words("It is JSON, but no object", _NOT_FOR_WAYBILL),
-    "not_a_form": Words("It is no form as Twilio sends them", _NOT_FOR_WAYBILL),
+    "not_ses": Words("Not an SES event", _NOT_FOR_WAYBILL),
+    "not_json": Words("Not JSON", _NOT_FOR_WAYBILL),
+    "not_an_object": Words("JSON, but not an object", _NOT_FOR_WAYBILL),
+    "not_a_form": Words("Not a form as Twilio sends them", _NOT_FOR_WAYBILL),
     "no_mail": Words("It does not say which mail it is about", _PROVIDER_CHANGED),
     "no_event_type": Words("It does not say what happened", _PROVIDER_CHANGED),
     "no_message_id": Words("It does not say which message it is about", _PROVIDER_CHANGED),
@@ -56,10 +61,10 @@ REASONS: Mapping[str, Words] = {
     "too_many_recipients": Words(
         "It names more recipients than one message can have", "Send messages to fewer recipients at once."
     ),
-    "not_a_consent": Words("It is no consent", _REGISTER_AGAIN),
-    "not_a_customer": Words("It is no customer", _REGISTER_AGAIN),
-    "not_a_reset": Words("It is no reset", _REGISTER_AGAIN),
-    "not_a_suppression": Words("It is no suppression", _REGISTER_AGAIN),
+    "not_a_consent": Words("Not a consent", _REGISTER_AGAIN),
+    "not_a_customer": Words("Not a customer", _REGISTER_AGAIN),
+    "not_a_reset": Words("Not a reset", _REGISTER_AGAIN),
+    "not_a_suppression": Words("Not a suppression", _REGISTER_AGAIN),
     "malformed_line": Words("A record on Kafka has something else in it than a receipt", _OUR_OWN),
     "internal_error": Words("Waybill failed on it", _OUR_OWN),
     "too_large": Words("What it says does not fit into a record", _OUR_OWN),
@@ -68,9 +73,9 @@ REASONS: Mapping[str, Words] = {
 """By the stable code that processors give."""
 
 STAGES: Mapping[str, str] = {
-    "track": "while it was read",
-    "standing": "while the standing of its address was worked out",
-    "sink": "while it was written to ClickHouse",
+    "track": "reading it",
+    "standing": "working out the standing of its address",
+    "sink": "writing it to ClickHouse",
 }
 """Where it failed, by the code of the stage."""
 

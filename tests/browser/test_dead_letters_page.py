@@ -48,11 +48,12 @@ async def analyst(reader: OpenReader) -> AsyncIterator[Reader]:
 
 async def test_each_says_in_words_why_it_is_one_and_what_to_do_next(analyst: Reader) -> None:
     page = analyst.page
-    row = page.locator("table.letters tbody tr").filter(has_text="not_ses").first
     words = REASONS["not_ses"]
-    await expect(row.locator(".cause")).to_contain_text(f"{words.says}, while it was read")
+    row = page.locator("table.letters tbody tr").filter(has_text=words.says).first
+    await expect(row.locator(".cause")).to_contain_text(f"{words.says}; it failed at reading it.")
+    await expect(row.locator(".cause")).to_contain_text("Expected the Message to be the JSON of an SES event")
     await expect(row.locator(".cause")).to_contain_text(words.next)
-    await expect(row).to_contain_text("ses")
+    await expect(row).to_contain_text("Amazon SES")
     await analyst.look("dead-letters")
 
 
@@ -60,9 +61,11 @@ async def test_the_untouched_receipt_is_shown_and_never_run(analyst: Reader) -> 
     page = analyst.page
     await page.goto("/dead-letters?reason=not_ses")
     row = page.locator("table.letters tbody tr").first
-    await row.locator("summary").click()
-    await expect(row.get_by_label("Untouched")).to_contain_text("no JSON: <script>alert(1)</script>")
-    await expect(row.get_by_label("Body, set out")).to_contain_text('  "Message": "no JSON: <script>')
+    await row.locator("summary").first.click()
+    await expect(row.get_by_label("Body, formatted")).to_contain_text('  "Message": "no JSON: <script>')
+    await expect(row.get_by_text("About", exact=True)).to_have_count(0)
+    await row.get_by_text("As received").click()
+    await expect(row.get_by_label("As received")).to_contain_text("no JSON: <script>alert(1)</script>")
     await analyst.look("dead-letter-open")
 
 
@@ -70,8 +73,8 @@ async def test_the_message_inside_a_notification_is_set_out_too(analyst: Reader)
     page = analyst.page
     await page.goto("/dead-letters?reason=no_destination")
     row = page.locator("table.letters tbody tr").first
-    await row.locator("summary").click()
-    await expect(row.get_by_label("Message inside it, set out")).to_contain_text('"eventType": "Bounce"')
+    await row.locator("summary").first.click()
+    await expect(row.get_by_label("Message inside it, formatted")).to_contain_text('"eventType": "Bounce"')
 
 
 async def test_filters_and_pages_and_the_file_keep_to_what_was_asked(analyst: Reader, stack: Stack) -> None:

@@ -38,6 +38,11 @@ def test_a_reason_of_a_later_version_says_itself() -> None:
     assert words_of("no_wings").says == "No wings"
 
 
+def test_what_is_not_for_waybill_is_about_no_message() -> None:
+    about_none = {reason for reason, words in REASONS.items() if not words.is_about_a_message}
+    assert about_none == {"not_ses", "not_json", "not_an_object", "not_a_form"}
+
+
 def _letter(body: str, content_type: str = "text/plain", **more: object) -> dict[str, object]:
     receipt = {"body": body, "content_type": content_type, "received_at": "2026-11-20T12:00:00.000Z", **more}
     return {"receipt": receipt, "raw": None}

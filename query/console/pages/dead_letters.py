@@ -23,7 +23,13 @@ FIELDS = [
     Field(
         "reason", "Reason", "choice", [(code, words.says) for code, words in REASONS.items()], primary=True
     ),
-    Field("stage", "Failed", "choice", list(STAGES.items()), primary=True),
+    Field(
+        "stage",
+        "Failed at",
+        "choice",
+        [(code, words.capitalize()) for code, words in STAGES.items()],
+        primary=True,
+    ),
 ]
 
 
