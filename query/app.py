@@ -119,7 +119,9 @@ async def _store_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except ClickHouseAway as away:
         log.warning("ClickHouse is away: %s", away)
-        raise ProblemError(UNAVAILABLE, "the message store does not answer", retry_after=RETRY_AFTER_S) from None
+        raise ProblemError(
+            UNAVAILABLE, "the message store does not answer", retry_after=RETRY_AFTER_S
+        ) from None
     except ClickHouseRefused as refused:
         log.error("ClickHouse refused a question of %s: %s", request.path, refused)
         raise ProblemError(INTERNAL) from None

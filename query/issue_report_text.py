@@ -10,9 +10,13 @@ from typing import Any
 
 import orjson
 
+from query.diagnosis import SEVERITIES, Severity
+from query.moments import day, local, second
+from schemas.providers import PROVIDERS
+
 Item = Mapping[str, Any]
 
-_WIDTH = 20
+_WIDTH = 16
 _UNRULY = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 """Control characters, line breaks of all kinds, and marks that turn the direction of what follows."""
 
@@ -20,13 +24,14 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9@._+-]+")
 _LONGEST_NAME = 80
 
 
-def issue_text(document: Mapping[str, Any]) -> str:
-    """The text of a report that query/issue_report.py made."""
+def issue_text(document: Mapping[str, Any], tenant_name: str | None = None) -> str:
+    """The text of a report that query/issue_report.py made, with the name of its tenant where that is known. All times in it
+    are UTC: whoever reads it may be anywhere."""
     parts = (
-        ("Issue report", _reported(document)),
+        ("Issue report", _reported(document, tenant_name)),
         ("Message", _message(document)),
         *((f"Recipient {item['recipient']}", _recipient(item)) for item in _recipients(document)),
-        ("Trail", _trail(document["events"], document["unattributed"])),
+        ("Trail", _trail(document)),
         ("Address", _address(document["address"])),
         ("Diagnosis", _diagnosis(document["diagnosis"])),
         ("Last messages to this address", _list(document["messages"]) if not document["message"] else ()),
@@ -46,27 +51,28 @@ def file_name(name: str) -> str:
     return f"issue-report-{safe or 'message'}.txt"
 
 
-def _reported(document: Mapping[str, Any]) -> Iterator[str]:
+def _reported(document: Mapping[str, Any], tenant_name: str | None) -> Iterator[str]:
     yield _line("Problem", document["problem"]["label"] if document["problem"] else "not said")
     yield from _lines(("Description", document["description"]))
     if tried := document["tried_address"]:
         yield _line("Another address", tried["given"])
-        yield _under(" ".join(filter(None, (tried["standing"], tried["reason"], _since(tried["since"])))))
+        yield _under(_standing(tried))
         if last := tried["last_message"]:
             yield _under(f"last message {_moment(last['at'])}, {last['label']}: {_titled(last)}")
         else:
             yield _under("no message to it is known")
     yield _line("Made", _moment(document["made_at"]))
-    yield from _lines(("Tenant", document["tenant"]))
+    tenant = document["tenant"]
+    yield from _lines(("Tenant", f"{tenant_name} ({tenant})" if tenant_name and tenant else tenant))
 
 
 def _message(document: Mapping[str, Any]) -> Iterator[str]:
     message = document["message"]
     if message is None:
         return
-    moment = message["sent_at"] or message["at"]
-    yield _line("Date", moment[:10])
-    yield _line("Time", f"{moment[11:19]} UTC")
+    moment = local(message["sent_at"] or message["at"], "UTC")
+    yield _line("Date", day(moment))
+    yield _line("Time", f"{moment:%H:%M:%S %Z}")
     yield from _lines(
         ("Channel", message["channel"]),
         ("Sender", message["sender"]),
@@ -79,7 +85,7 @@ def _message(document: Mapping[str, Any]) -> Iterator[str]:
         ("Customer", message["customer"]),
         ("Link", message["link"]),
         ("Tracking", message["tracking"]),
-        ("Provider", message["provider"]),
+        ("Provider", PROVIDERS.get(message["provider"], message["provider"])),
         ("Provider's id", message["message_id"]),
     )
 
@@ -92,7 +98,7 @@ def _recipient(item: Item) -> Iterator[str]:
     yield from _lines(
         ("As given", item["recipient_as_given"]),
         ("Domain", item["recipient"].rpartition("@")[2] if "@" in item["recipient"] else None),
-        ("Status", f"{item['label']} ({item['status']})"),
+        ("Status", _status(item)),
         ("Reason", item["reason"]),
         ("Sent", _moment(item["sent_at"])),
         ("Delivered", _moment(item["delivered_at"])),
@@ -110,14 +116,23 @@ def _recipient(item: Item) -> Iterator[str]:
             yield _line(name, _told(told))
 
 
-def _trail(events: Iterable[Item], unattributed: Mapping[str, int] | None) -> Iterator[str]:
-    for event in events:
+def _status(item: Item) -> str:
+    """Its label, with the code where the tenant calls it something else."""
+    label, status = item["label"], item["status"]
+    return label if label.lower() == status else f"{label} ({status})"
+
+
+def _trail(document: Mapping[str, Any]) -> Iterator[str]:
+    if document["message"] and not document["events"]:
+        yield "No event of it is kept."
+    for event in document["events"]:
         whom = f" {event['recipient']}" if event["recipient"] else ""
         machine = f" (a machine: {event['machine_reason']})" if event["machine"] else ""
-        yield _clean(f"{_moment(event['at'])}  {event['outcome']}{whom}{machine}")
+        yield _clean(f"{_moment(event['at'])}  {event['outcome'].replace('_', ' ')}{whom}{machine}")
         yield _under(f"event {event['event_id']}, received {_moment(event['received_at'])}")
         if event["detail"]:
             yield _under(_told(event["detail"]))
+    unattributed = document["unattributed"]
     if unattributed and any(unattributed.values()):
         yield _line(
             "Of nobody in particular", f"opens {unattributed['opens']}, clicks {unattributed['clicks']}"
@@ -130,10 +145,7 @@ def _address(address: Mapping[str, Any] | None) -> Iterator[str]:
     yield from _lines(
         ("Address", address["address"]),
         ("Domain", address["address"].rpartition("@")[2] if "@" in address["address"] else None),
-        (
-            "Standing",
-            " ".join(filter(None, (address["standing"], address["reason"], _since(address["since"])))),
-        ),
+        ("Standing", _standing(address)),
         ("Said", address["diagnostic"]),
         ("Hint", address["hint"]),
         ("Reset", _told(address["reset"]) if address["reset"] else None),
@@ -148,20 +160,30 @@ def _address(address: Mapping[str, Any] | None) -> Iterator[str]:
         yield _line("Consent", "none on record")
 
 
+def _standing(thing: Mapping[str, Any]) -> str:
+    told = (thing["standing"], (thing["reason"] or "").replace("_", " "), _since(thing["since"]))
+    return ", ".join(filter(None, told))
+
+
 def _consented(consent: Mapping[str, Any]) -> str:
     return f"{consent['state']} {_since(consent['since'])}, source {consent['source']}, by {consent['actor']}"
 
 
 def _diagnosis(diagnosis: Mapping[str, Any] | None) -> Iterator[str]:
-    for finding in diagnosis["findings"] if diagnosis else ():
-        yield _clean(f"[{finding['severity']}] {finding['text']}")
+    for number, finding in enumerate(diagnosis["findings"] if diagnosis else ()):
+        if number:
+            yield ""
+        yield _clean(f"{SEVERITIES[Severity(finding['severity'])]}: {finding['text']}")
+        yield _under(f"What to do: {finding['remedy']}")
+        if finding["evidence"]:
+            yield _under("Evidence:")
         for proof in finding["evidence"]:
             at = f"{_moment(proof['at'])}: " if proof["at"] else ""
             of = f", message {proof['message_id']}" if proof["message_id"] else ""
             said = f", “{proof['said']}”" if proof["said"] else ""
-            yield _under(f"{at}{proof['fact']}{of}{said}")
-        yield _under(f"What to do: {finding['remedy']}")
+            yield _under(f"- {at}{proof['fact']}{of}{said}")
     if diagnosis and diagnosis["suggestion"]:
+        yield ""
         yield _line("Suggestion", diagnosis["suggestion"])
 
 
@@ -203,8 +225,8 @@ def _since(at: str | None) -> str:
 
 
 def _moment(at: str | None) -> str:
-    """To the second, as logs of servers have it."""
-    return f"{at[:10]} {at[11:19]} UTC" if at else ""
+    """To the second, to be found in logs of servers."""
+    return second(local(at, "UTC")) if at else ""
 
 
 def _lines(*told: tuple[str, str | None]) -> Iterator[str]:

@@ -6,7 +6,8 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from aiohttp_session import session_middleware
 
-from query.console import charts, moments, wording
+from query import moments
+from query.console import charts, wording
 from query.console.ingest import ingest_client
 from query.console.navigation import Entry, current
 from query.console.page import errors_as_pages

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from query.console.ingest import Unconfirmed
+from query.console.wording import capitalised
 from schemas.problems import (
     BAD_PARAMETER,
     FORBIDDEN,
@@ -86,4 +87,4 @@ def _away(detail: str) -> Words:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+    return f"{capitalised(text.rstrip('.'))}." if text else ""

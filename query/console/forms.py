@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from query.console.moments import from_field, local, minute, to_field
 from query.console.visit import NONE, Visit
+from query.moments import from_field, local, minute, to_field
 
 Option = tuple[str, str]
 """Value and label."""

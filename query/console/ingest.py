@@ -9,6 +9,7 @@ from aiohttp import web
 from yarl import URL
 
 from query.console.visit import Visit
+from query.console.wording import capitalised
 from schemas.problems import BAD_REQUEST, INVALID_FIELDS, PROBLEMS, UNAVAILABLE, ProblemError
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
@@ -65,7 +66,4 @@ def faults_of(problem: ProblemError) -> dict[str, str]:
     """What was expected of each field that ingest did not take, by its name. Raises the problem where it is another one."""
     if problem.problem is not INVALID_FIELDS:
         raise problem
-    return {
-        fault["field"]: fault["expected"][:1].upper() + fault["expected"][1:]
-        for fault in problem.extra.get("errors", ())
-    }
+    return {fault["field"]: capitalised(fault["expected"]) for fault in problem.extra.get("errors", ())}

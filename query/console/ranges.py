@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from query.console.moments import local
+from query.moments import local
 from query.periods import day_span
 
 _MINUTE_MS = 60_000

@@ -7,8 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from query.console.forms import Field, Option
-from query.console.moments import MONTHS
 from query.console.visit import Visit, segment
+from query.moments import MONTHS
 from query.reports.declaring import Kind, Report
 from query.tenant_health import Standing
 from schemas.consent import CATEGORIES, EVERY_CATEGORY, SOURCES

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from query.console.moments import day_and_month, local
+from query.moments import day_and_month, local
 from query.periods import day_span
 from schemas.times import parse_time
 

@@ -8,9 +8,9 @@ from aiohttp import web
 from multidict import MultiDict, MultiMapping
 from yarl import URL
 
-from query.console.moments import from_field
 from query.console.session import SignedIn, session_of
 from query.context import CONTEXT, Context, parameters_of, query_of
+from query.moments import from_field
 from query.parameters import Parameter, refused, zone
 from schemas.tenants import Principal, Scope
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from query.diagnosis import by_reset
+from query.diagnosis import SEVERITIES, Severity, by_reset
 from schemas.consent import EVERY_CATEGORY, MARKETING, NOTIFICATION, TRANSACTIONAL
 from schemas.providers import PROVIDERS
 from schemas.standing import Reason
@@ -163,9 +163,19 @@ def answered(reason: str) -> str:
     return told.label.lower() if told else _ANSWERS[reason]
 
 
+def severity(code: str) -> str:
+    """How much a finding explains."""
+    return SEVERITIES[Severity(code)]
+
+
 def done_here(remedy: str, address: str) -> str:
     """A remedy without how the API resets that address: a page has a link that does it."""
     return remedy.replace(by_reset(address), "")
+
+
+def capitalised(text: str) -> str:
+    """The beginning of a sentence; all else stays as it is."""
+    return text[:1].upper() + text[1:]
 
 
 _DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])

@@ -13,11 +13,12 @@ from query.diagnosis.evidence import (
     Senders,
     Use,
 )
-from query.diagnosis.findings import Diagnosis, Finding, Proof, Severity
+from query.diagnosis.findings import SEVERITIES, Diagnosis, Finding, Proof, Severity
 from query.diagnosis.rules import of_address
 from query.diagnosis.standing import by_reset
 
 __all__ = [
+    "SEVERITIES",
     "USED_DAYS",
     "AddressEvidence",
     "CustomerEvidence",

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from schemas.times import parse_time
+from query.moments import local, minute
 
 Row = Mapping[str, Any]
 
@@ -22,6 +20,13 @@ class Severity(StrEnum):
     INFO = "info"
     """Worth knowing or trying."""
 
+
+SEVERITIES: Mapping[Severity, str] = {
+    Severity.ERROR: "Cause",
+    Severity.WARNING: "Look at this",
+    Severity.INFO: "Worth knowing",
+}
+"""As people read it before a finding."""
 
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -104,13 +109,11 @@ def in_order(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def on(at: str | None, zone: str) -> str:
-    """A time for people, in a zone by its IANA name: `22 Nov 2026, 09:28 UTC`."""
+    """A time for people, in a zone by its IANA name: `22 Nov 2026 09:28 UTC`."""
     if at is None:
         return "an unknown day"
-    moment = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=parse_time(at))).astimezone(
-        ZoneInfo(zone)
-    )
-    return f"{moment.day} {moment:%b %Y, %H:%M %Z}"
+    moment = local(at, zone)
+    return f"{minute(moment)} {moment:%Z}"
 
 
 def named(row: Row, zone: str) -> str:

@@ -21,14 +21,14 @@ async def get_message_issue_report(request: web.Request) -> web.Response:
     """The report on a message."""
     context, principal, given = asked(request, MESSAGE_PARAMETERS)
     document = await of_message(context, principal, given, request.match_info["message_id"])
-    return _answer(given, document)
+    return _answer(context, given, document)
 
 
 async def get_address_issue_report(request: web.Request) -> web.Response:
     """The report on an address."""
     context, principal, given = asked(request, ADDRESS_PARAMETERS)
     document = await address_issue_report(context, principal, given, request.match_info["address"])
-    return _answer(given, document)
+    return _answer(context, given, document)
 
 
 async def address_issue_report(
@@ -38,14 +38,20 @@ async def address_issue_report(
     return await of_an_address(context, principal, given, place_of(given, address), address)
 
 
-def _answer(given: Mapping[str, Any], document: Mapping[str, Any]) -> web.Response:
-    return text_answer(document) if given.get("format") == "text" else json_response(document)
+def _answer(context: Context, given: Mapping[str, Any], document: Mapping[str, Any]) -> web.Response:
+    return text_answer(context, document) if given.get("format") == "text" else json_response(document)
 
 
-def text_answer(document: Mapping[str, Any]) -> web.Response:
+def text_of(context: Context, document: Mapping[str, Any]) -> str:
+    """A report as plain text."""
+    tenant = context.tenants.tenants.get(document["tenant"] or "")
+    return issue_text(document, tenant.name if tenant else None)
+
+
+def text_answer(context: Context, document: Mapping[str, Any]) -> web.Response:
     """A report as a file of plain text."""
     return web.Response(
-        text=issue_text(document),
+        text=text_of(context, document),
         content_type="text/plain",
         charset="utf-8",
         headers={"Content-Disposition": f'attachment; filename="{file_name(name_of(document))}"'},

@@ -51,7 +51,7 @@ async def test_what_the_reporter_adds_stands_in_the_report_which_is_the_apis(
     await page.get_by_label("Problem").select_option("not_received")
     await page.get_by_label("What happened").fill(f"Nothing came {MARKUP}")
     await page.get_by_label("Another address").fill("ann@elsewhere.example")
-    await page.get_by_role("button", name="Put it into the report").click()
+    await page.get_by_role("button", name="Update the report").click()
     await expect(page).to_have_url(re.compile("problem=not_received"))
     shown = await page.locator("#report").inner_text()
     answer = stack.ask(
@@ -92,7 +92,7 @@ async def test_without_scripts_there_is_no_button_that_does_nothing_and_the_repo
 async def test_the_report_comes_as_a_file(helper: Reader) -> None:
     page = helper.page
     async with page.expect_download() as download:
-        await page.get_by_role("link", name="As a file").click()
+        await page.get_by_role("link", name="Download").click()
     file = await download.value
     assert re.fullmatch(r"issue-report-[\w.@+-]+\.txt", file.suggested_filename)
     assert _timeless((await file.path()).read_text()) == _timeless(await page.locator("#report").inner_text())

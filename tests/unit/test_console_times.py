@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query.console.moments import local
 from query.console.pipeline import lag_in_words
 from query.console.ranges import last_days
 from query.console.timelines import COUNTS, MOST, timeline_of
 from query.lag import TOPICS
+from query.moments import local
 from schemas.times import format_time, parse_time
 
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Pacific/Auckland"])

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query.console import moments, wording
+from query import moments
+from query.console import wording
 from query.console.security import is_console, local_path
 from schemas.status import Status
 

@@ -59,7 +59,7 @@ def test_nothing_that_others_wrote_adds_a_line_or_a_heading(words: str) -> None:
 @pytest.mark.parametrize(("many", "told"), [(0, "0 others"), (1, "1 other"), (2, "2 others")])
 def test_others_at_the_domain_are_counted_in_good_english(many: int, told: str) -> None:
     domain = {"domain": "b", "days": 7, "addresses": many, "counts": {}, "others": []}
-    assert f"Within 7 days:       {told}\n" in issue_text(_document("a@b") | {"domain": domain})
+    assert f"Within 7 days:   {told}\n" in issue_text(_document("a@b") | {"domain": domain})
 
 
 @given(st.text())
@@ -78,3 +78,54 @@ def test_a_files_name_is_short_and_of_plain_signs(name: str) -> None:
 )
 def test_a_files_name_tells_what_it_is_of(name: str, expected: str) -> None:
     assert file_name(name) == expected
+
+
+def test_a_finding_is_told_by_its_weight_with_its_evidence_behind_it_and_a_line_between_it_and_the_next() -> (
+    None
+):
+    document = _document("words")
+    finding = document["diagnosis"]["findings"][0]  # type: ignore[index]
+    document["diagnosis"] = {"findings": [finding | {"severity": "error"}, finding], "suggestion": None}
+    told = (
+        "{}: words\n    What to do: words\n    Evidence:\n"
+        "    - 22 Nov 2026 10:00:00 UTC: words, message words, “words”\n"
+    )
+    assert told.format("Cause") + "\n" + told.format("Worth knowing") in issue_text(document)
+
+
+def test_the_tenant_is_told_by_its_name_and_the_provider_and_a_plain_status_by_theirs_alone() -> None:
+    text = issue_text(_on_a_message(), "Acme Gymnastics")
+    for line in (
+        "Tenant:          Acme Gymnastics (acme)",
+        "Provider:        Amazon SES",
+        "Status:          Delivered",
+    ):
+        assert f"{line}\n" in text
+    assert "Tenant:          acme\n" in issue_text(_on_a_message())
+    assert "Status:          Delivery (delivered)\n" in issue_text(_on_a_message(label="Delivery"))
+
+
+def test_a_message_without_events_says_so_and_every_time_has_one_form() -> None:
+    text = issue_text(_on_a_message() | {"events": []})
+    assert "Trail\n-----\nNo event of it is kept.\n" in text
+    assert "Date:            22 Nov 2026\nTime:            10:00:00 UTC\n" in text
+    assert not re.search(r"\d{4}-\d{2}-\d{2}", text)
+
+
+def _on_a_message(label: str = "Delivered") -> dict[str, object]:
+    head = dict.fromkeys(
+        ("text", "method", "category", "campaign", "document", "customer", "link", "tracking", "at"), None
+    )
+    item = dict.fromkeys(
+        ("reason", "delivered_at", "first_opened_at", "first_clicked_at", "error_code", "error", "bounce",
+         "soft_bounce", "delay"), None,
+    )  # fmt: skip
+    return _document("words") | {
+        "message": head
+        | {"sent_at": MOMENT, "channel": "email", "sender": "a@b", "subject": "News", "provider": "ses", "message_id": "m"},
+        "messages": [
+            item
+            | {"recipient": "a@b", "recipient_as_given": "a@b", "label": label, "status": "delivered", "sent_at": MOMENT,
+               "opens": 0, "clicks": 0}
+        ],
+    }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query.console import moments
+from query import moments
 from query.console.agents import family
 from query.console.receipts import readable, verified
 from query.console.trail import Event, step_of

@@ -6,13 +6,14 @@ from aiohttp import web
 
 from query.console.page import page, render
 from query.console.visit import Visit, segment
+from query.diagnosis.findings import named
 from query.issue_report import PROBLEMS, of_message
-from query.issue_report_text import issue_text
 from query.routes.issue_reports import (
     ADDRESS_PARAMETERS,
     MESSAGE_PARAMETERS,
     address_issue_report,
     text_answer,
+    text_of,
 )
 
 
@@ -21,9 +22,8 @@ async def get_message_issue_report(visit: Visit) -> web.StreamResponse:
     message_id = visit.request.match_info["message_id"]
     given = visit.read(MESSAGE_PARAMETERS)
     document = await of_message(visit.context, visit.principal, given, message_id)
-    return _answer(
-        visit, given, document, f"Message {message_id}", visit.url(f"/messages/{segment(message_id)}")
-    )
+    about = named(document["message"], visit.zone)
+    return _answer(visit, given, document, about, visit.url(f"/messages/{segment(message_id)}"))
 
 
 async def get_address_issue_report(visit: Visit) -> web.StreamResponse:
@@ -40,12 +40,12 @@ def _answer(
     visit: Visit, given: dict[str, Any], document: dict[str, Any], about: str, back: str
 ) -> web.Response:
     if given.get("format") == "text":
-        return text_answer(document)
+        return text_answer(visit.context, document)
     return render(
         visit,
         "issue_report.html",
         document=document,
-        text=issue_text(document),
+        text=text_of(visit.context, document),
         problems=PROBLEMS,
         given=given,
         about=about,

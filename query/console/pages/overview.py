@@ -12,12 +12,12 @@ from aiohttp import web
 
 from query.console.figures import KINDS, Figure, RowsOf, figures_of, not_attempted
 from query.console.mailings import mailing_of
-from query.console.moments import day_and_month
 from query.console.navigation import Entry
 from query.console.page import page, render
 from query.console.pipeline import lag_in_words
 from query.console.ranges import Range, last_days
 from query.console.visit import Visit
+from query.moments import day_and_month
 from query.parameters import Parameter, choice
 from query.periods import day_span
 from query.readiness import readiness_document
