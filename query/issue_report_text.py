@@ -86,7 +86,7 @@ def _message(document: Mapping[str, Any]) -> Iterator[str]:
         ("Link", message["link"]),
         ("Tracking", message["tracking"]),
         ("Provider", PROVIDERS.get(message["provider"], message["provider"])),
-        ("Provider's id", message["message_id"]),
+        ("Provider’s id", message["message_id"]),
     )
 
 

@@ -199,6 +199,6 @@ def _facts(event: Event, detail: Detail) -> Iterator[Fact]:
     if event["reported_recipient"]:
         yield Fact("Reported for", event["reported_recipient"], "code")
     if not event["timed"]:
-        yield Fact("Time", "when it was received, the provider tells none")
+        yield Fact("Time", "of receipt; the provider gives none")
     elif parse_time(event["received_at"]) - parse_time(event["at"]) > _HEARD_LATE_MS:
         yield Fact("Received", event["received_at"], "time")

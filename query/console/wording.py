@@ -1,7 +1,8 @@
 """How things look to people: a tone and a sign for each status, standings and consents in words, numbers and rates as text."""
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -155,6 +156,14 @@ _ANSWERS = {
     "tenant_blocked": "nothing may be sent: too many bounces or complaints",
     "sender_blocked": "the sender may not send: too many bounces or complaints",
 }
+
+
+def title_of(message: Mapping[str, Any] | None) -> str:
+    """What a message is called: by its subject, or by the text of one to a phone. None where only others name it."""
+    if message is None:
+        return "The message"
+    name = "subject" if message["channel"] == "email" else "text"
+    return str(message[name] or f"Message without a known {name}")
 
 
 def answered(reason: str) -> str:

@@ -62,7 +62,7 @@ def mistyped(evidence: AddressEvidence) -> Iterator[Finding]:
     if meant is None or any(map(seen_by_a_person, evidence.messages)):
         return
     domain, delivered = domain_of(evidence.address), _was_ever_delivered(evidence)
-    told = "takes mail, but most likely somebody else's" if delivered else "is nearly a well-known one"
+    told = "takes mail, but most likely somebody else’s" if delivered else "is nearly a well-known one"
     yield Finding(
         "mistyped_domain",
         Severity.WARNING if delivered or not evidence.messages else Severity.ERROR,

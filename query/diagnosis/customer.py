@@ -50,7 +50,7 @@ def _together(customer: CustomerEvidence, zone: str) -> Iterator[Finding]:
             "never_sent",
             Severity.ERROR,
             f"Nothing that names customer {customer.customer} was sent in the last {USED_DAYS} days, as far as Waybill was told.",
-            "Check that they are on the list of recipients, and that messages are registered with the customer's id.",
+            "Check that they are on the list of recipients, and that messages are registered with the customer’s id.",
         )
     for channel in ("email", "sms"):
         yield from _used(customer, channel, zone)

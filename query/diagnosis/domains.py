@@ -35,7 +35,7 @@ def in_trouble(evidence: AddressEvidence) -> Iterator[Finding]:
         "domain_in_trouble",
         Severity.WARNING,
         f"The whole domain has trouble. {told}",
-        "It is most likely not this address: wait and send again. If it lasts, ask the domain's postmaster, and check that "
+        "It is most likely not this address: wait and send again. If it lasts, ask the domain’s postmaster, and check that "
         "SPF, DKIM and DMARC of the sending domain are in order.",
         [Proof(None, None, told)],
     )

@@ -110,7 +110,7 @@ def not_seen(evidence: AddressEvidence) -> Iterator[Finding]:
     yield Finding(
         "delivered_not_seen",
         Severity.WARNING,
-        f"{_begun(evidence, row)} was accepted by the recipient's server. Nobody is told what the filters and tabs behind it do.",
+        f"{_begun(evidence, row)} was accepted by the recipient’s server. Nobody is told what the filters and tabs behind it do.",
         _where_to_look(evidence, row),
         [proof],
     )
@@ -193,7 +193,7 @@ def unknowable(evidence: AddressEvidence) -> Iterator[Finding]:
     """Where the knowledge of senders ends."""
     if evidence.channel == "email":
         text = (
-            "Waybill cannot see folders, rules and forwarding behind the recipient's server, nor with which address "
+            "Waybill cannot see folders, rules and forwarding behind the recipient’s server, nor with which address "
             "somebody logs in."
         )
     else:

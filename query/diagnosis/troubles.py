@@ -32,30 +32,30 @@ TROUBLES: dict[str, Trouble] = {
         Trouble(
             "rejected",
             "{which} {were} refused by the sending provider before delivery{latest}.",
-            "Read the provider's reason and change the content, then send again.",
+            "Read the provider’s reason and change the content, then send again.",
             lasting=True,
         ),
         Trouble(
             "blocked_by_organisation",
-            "{which} {were} blocked by the recipient's organisation{latest}.",
+            "{which} {were} blocked by the recipient’s organisation{latest}.",
             f"Ask their IT department to allow the sender {_ALLOW}. {_PROVE}",
             lasting=True,
         ),
         Trouble(
             "blocked_by_provider",
-            "{which} {were} blocked by the recipient's mailbox provider as unwanted{latest}.",
+            "{which} {were} blocked by the recipient’s mailbox provider as unwanted{latest}.",
             f"Ask the recipient to add {_ALLOW} to the safe senders. {_PROVE}",
             lasting=True,
         ),
         Trouble(
             "sender_blocklisted",
             "{which} {were} refused because the sending server was on a blocklist{latest}.",
-            "Tell whoever runs the sending: the server's address must be taken off the list that the evidence names.",
+            "Tell whoever runs the sending: the server’s address must be taken off the list that the evidence names.",
             lasting=True,
         ),
         Trouble(
             "bounced",
-            "{which} {were} refused for good by the recipient's server{latest}.",
+            "{which} {were} refused for good by the recipient’s server{latest}.",
             "Ask the recipient for the right address and correct it.",
             lasting=True,
         ),
@@ -79,7 +79,7 @@ TROUBLES: dict[str, Trouble] = {
         ),
         Trouble(
             "sender_not_registered",
-            "{which} {were} not delivered{latest}: the sender's number is not registered with the carriers.",
+            "{which} {were} not delivered{latest}: the sender’s number is not registered with the carriers.",
             "Register the sending number (in the United States: A2P 10DLC), then send again.",
             lasting=True,
         ),
@@ -95,7 +95,7 @@ TROUBLES: dict[str, Trouble] = {
         ),
         Trouble(
             "rate_limited",
-            "{which} {were} given up because the recipient's server takes no more at once{latest}.",
+            "{which} {were} given up because the recipient’s server takes no more at once{latest}.",
             "Send again later, and more slowly to this domain.",
         ),
         Trouble(
@@ -106,7 +106,7 @@ TROUBLES: dict[str, Trouble] = {
         Trouble(
             "gave_up",
             "{which} {were} given up by the provider after some tries{latest}{why}. The address may be fine.",
-            "Read the server's words in the evidence, and send again later.",
+            "Read the server’s words in the evidence, and send again later.",
         ),
         Trouble(
             "provider_fault",
@@ -126,7 +126,7 @@ TROUBLES: dict[str, Trouble] = {
         Trouble(
             "not_handed_on",
             "{which} {were} registered, or accepted by the provider, and nothing was reported since{latest}.",
-            "Look whether sending has stopped, and whether the provider's reports reach Waybill.",
+            "Look whether sending has stopped, and whether the provider’s reports reach Waybill.",
         ),
         Trouble(
             "skipped",
@@ -214,7 +214,7 @@ CAUSES = {
     "rate_limited": "too much was sent at once",
     "content": "its content or size was not accepted",
     "full": "the mailbox is full",
-    "server": "the recipient's server has a fault",
+    "server": "the recipient’s server has a fault",
     "suppressed_after_bounce": "after a bounce",
     "suppressed_after_complaint": "after a complaint",
 }
@@ -223,10 +223,10 @@ CAUSES = {
 DELAYS = {
     "InternalFailure": "the provider has a fault",
     "MailboxFull": "the mailbox is full",
-    "SpamDetected": "the recipient's server takes much of what the sender sends for spam",
-    "RecipientServerError": "the recipient's server has a fault",
-    "IPFailure": "the recipient's server blocks or slows down the sending server",
-    "TransientCommunicationFailure": "the recipient's server cannot be reached well",
+    "SpamDetected": "the recipient’s server takes much of what the sender sends for spam",
+    "RecipientServerError": "the recipient’s server has a fault",
+    "IPFailure": "the recipient’s server blocks or slows down the sending server",
+    "TransientCommunicationFailure": "the recipient’s server cannot be reached well",
     "BYOIPHostNameLookupUnavailable": "the name of the sending server cannot be looked up",
     "SendingDeferral": "the provider itself holds it back for a while",
 }

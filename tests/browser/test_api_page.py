@@ -2,12 +2,11 @@
 
 import re
 
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
 from schemas import openapi
 from tests.browser.conftest import OpenReader
-from tests.browser.reader import SCREENSHOTS, SIZES, WCAG
+from tests.browser.reader import SIZES
 from tests.system.stack import Stack
 
 
@@ -54,15 +53,11 @@ async def test_it_can_be_read_by_everybody_wide_and_narrow(reader: OpenReader) -
     async with reader() as someone:
         page = someone.page
         await page.goto("/docs/api")
-        for size, (width, height) in SIZES.items():
+        for width, height in SIZES.values():
             await page.set_viewport_size({"width": width, "height": height})
-            await page.screenshot(path=SCREENSHOTS / f"api-{size}-light.png")
             assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         await page.evaluate(
             "kept => document.querySelectorAll('article').forEach(each => kept.includes(each.id) || each.remove())",
             ["getMessages", "postMessages", "getRates", "schema-Item", "schema-MessageRegistration"],
         )
-        for theme in ("light", "dark"):
-            await page.emulate_media(color_scheme=theme)
-            found = await Axe().run(page, options=WCAG)
-            assert found.violations_count == 0, found.generate_report()
+        await someone.look("api")

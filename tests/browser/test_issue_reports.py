@@ -45,6 +45,8 @@ async def test_what_the_reporter_adds_stands_in_the_report_which_is_the_apis(
     helper: Reader, stack: Stack
 ) -> None:
     page = helper.page
+    back = page.get_by_label("Breadcrumb").get_by_role("link")
+    await expect(back).to_have_text(re.compile(f"^“{re.escape(MARKUP)}” of .* CES?T$"))
     options = await page.get_by_label("Problem").locator("option").all_inner_texts()
     assert options == ["Not said", *PROBLEMS.values()]
     await page.get_by_label("Recipient").select_option(RECIPIENT)
@@ -114,6 +116,7 @@ async def test_a_report_on_an_address_tells_its_last_messages(helper: Reader) ->
     await page.goto(f"/addresses/{RECIPIENT}/issue-report?channel=email&problem=late")
     await expect(page.locator("#report")).to_contain_text("Received late")
     await expect(page.locator("#report")).to_contain_text("Last messages to this address")
+    await expect(page.get_by_label("Breadcrumb").get_by_role("link")).to_have_text(RECIPIENT)
     await helper.look("issue-report-address")
 
 

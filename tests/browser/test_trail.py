@@ -241,7 +241,7 @@ async def test_a_text_message_has_its_trail_with_the_error_in_words(reader: Open
         assert sorted(await _steps(page)) == ["Sent to the carrier", "The carrier could not deliver it"]
         failed = page.locator(".step", has_text="could not deliver")
         await expect(failed).to_contain_text("30005")
-        await expect(failed).to_contain_text("the provider tells none")
+        await expect(failed).to_contain_text("of receipt; the provider gives none")
         await failed.get_by_text("Raw event").click()
         await expect(failed.get_by_role("region", name="Raw event")).to_contain_text(f"MessageSid: {sid}")
         await someone.look("message-sms")

@@ -197,7 +197,7 @@ async def test_the_text_is_a_file_in_which_nothing_that_others_wrote_looks_like_
         day(local(SENT, "UTC")),
         f"{SENT[11:19]} UTC",
     )
-    assert told_of["Provider's id"] == MESSAGE
+    assert told_of["Provider’s id"] == MESSAGE
     assert told_of["Domain"] == "school.example"
     assert "diagnostic: smtp; 550 5.1.1 nobody here" in told_of["Bounce"]
     assert told_of["Status"] == "Bounced"

@@ -29,6 +29,22 @@ def test_every_reason_category_source_method_and_decision_is_told_in_words() -> 
     assert all(wording.answered(reason) for reasons in REASONS.values() for reason in reasons if reason)
 
 
+@pytest.mark.parametrize(
+    ("message", "title"),
+    [
+        ({"channel": "email", "subject": "News", "text": None}, "News"),
+        ({"channel": "email", "subject": None, "text": None}, "Message without a known subject"),
+        ({"channel": "sms", "subject": None, "text": "Class is off"}, "Class is off"),
+        ({"channel": "sms", "subject": None, "text": ""}, "Message without a known text"),
+        (None, "The message"),
+    ],
+)
+def test_a_message_is_called_by_its_subject_or_text(
+    message: dict[str, str | None] | None, title: str
+) -> None:
+    assert wording.title_of(message) == title
+
+
 def test_a_quoted_text_does_not_turn_the_sentence_around_it() -> None:
     assert wording.undirected("“\u202eevil\u2066” of today \u05d0") == "“evil” of today \u05d0"
 

@@ -445,7 +445,7 @@ def test_a_mistyped_domain_is_suggested_unless_a_person_reads_there() -> None:
     assert the("mistyped_domain", of_address(of(message("sent")))).severity is Severity.ERROR
     taken = the("mistyped_domain", of_address(of(message("delivered"))))
     assert taken.severity is Severity.WARNING
-    assert "somebody else's" in taken.text
+    assert "somebody else’s" in taken.text
     assert "mistyped_domain" not in codes(of_address(of(message("opened"))))
     scanned = message("delivered", opens=1, clicks=1, reached=["sent", "delivered", "opened", "clicked"])
     assert "mistyped_domain" in codes(of_address(of(scanned)))

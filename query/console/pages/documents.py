@@ -14,15 +14,15 @@ async def get_document(visit: Visit) -> web.StreamResponse:
     """GET /documents/{document}?skip=."""
     name, given = visit.request.match_info["document"], visit.read(PARAMETERS)
     trail = await document_trail(visit.context, visit.principal, given, name)
-    part = part_of(
-        visit, trail["events"], given.get("skip", 0), {item["message_id"]: item for item in trail["messages"]}
-    )
+    messages = {item["message_id"]: item for item in trail["messages"]}
+    part = part_of(visit, trail["events"], given.get("skip", 0), messages)
     whose = Scope(trail.get("tenant") or visit.principal.tenant)
     return render(
         visit,
         "document.html",
         document=trail,
         tenant=trail.get("tenant"),
+        messages=messages,
         part=part,
         kept=await kept_receipts(visit.context, whose, part.receipt_ids),
         young=young(),

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from query.console.page import page, render
 from query.console.visit import Visit, segment
+from query.console.wording import capitalised, undirected
 from query.diagnosis.findings import named
 from query.issue_report import PROBLEMS, of_message
 from query.routes.issue_reports import (
@@ -22,7 +23,7 @@ async def get_message_issue_report(visit: Visit) -> web.StreamResponse:
     message_id = visit.request.match_info["message_id"]
     given = visit.read(MESSAGE_PARAMETERS)
     document = await of_message(visit.context, visit.principal, given, message_id)
-    about = named(document["message"], visit.zone)
+    about = capitalised(undirected(named(document["message"], visit.zone)))
     return _answer(visit, given, document, about, visit.url(f"/messages/{segment(message_id)}"))
 
 
