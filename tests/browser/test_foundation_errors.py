@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from cryptography.fernet import Fernet
 from playwright.async_api import Browser, expect
@@ -81,12 +82,7 @@ async def test_while_ingest_is_away_pages_are_read_and_a_change_says_that_it_was
 ) -> None:
     async with Reader(browser, without_ingest.url) as someone:
         page = someone.page
-        await someone.sign_in(GAMMA.key, f"/reset?channel=email&address={blocked}")
-        await page.get_by_label("Your name").fill("Robin")
-        await page.get_by_label("Why").fill("They have a mailbox again")
-        async with page.expect_response(lambda answer: answer.request.method == "POST") as posted:
-            await page.get_by_role("button", name="Reset").click()
-        assert (await posted.value).status == 503
+        assert await _reset(someone, blocked) == 503
         await expect(page.get_by_role("heading", name="Your change was not saved")).to_be_visible()
         await expect(page.get_by_text("Nothing is lost")).to_have_count(0)
         await someone.look("error-503-change")
@@ -96,6 +92,52 @@ async def test_while_ingest_is_away_pages_are_read_and_a_change_says_that_it_was
         await expect(page.get_by_role("heading", name="Reset an address")).to_be_visible()
         answer = await page.goto("/email-log")
         assert answer is not None and answer.status == 200
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 22\r\n\r\n{"code":"unavailable"}',
+    ],
+    ids=["none", "not now"],
+)
+async def test_of_a_change_that_ingest_did_not_confirm_it_is_not_said_that_it_was_not_made(
+    browser: Browser, stack: Stack, blocked: str, answer: bytes
+) -> None:
+    """Whatever answers so has read the change, and may have stored it."""
+
+    async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"They have a mailbox again")
+        writer.write(answer)
+        writer.close()
+
+    ingest = await asyncio.start_server(answered, "127.0.0.1", 0)
+    clickhouse = stack.environment_of("sink")["WAYBILL_CLICKHOUSE"]
+    url = f"http://127.0.0.1:{ingest.sockets[0].getsockname()[1]}"
+    async with (
+        ingest,
+        QueryServer(
+            clickhouse, stack.kafka, stack.tenants_file, ingest_url=url, console_secret=SECRET
+        ) as server,
+        Reader(browser, server.url) as someone,
+    ):
+        assert await _reset(someone, blocked) == 503
+        await expect(
+            someone.page.get_by_role("heading", name="Your change may not have been saved")
+        ).to_be_visible()
+        await expect(someone.page.get_by_text("nothing was changed")).to_have_count(0)
+
+
+async def _reset(someone: Reader, address: str) -> int:
+    """Signs in and sends the form; how it was answered."""
+    page = someone.page
+    await someone.sign_in(GAMMA.key, f"/reset?channel=email&address={address}")
+    await page.get_by_label("Your name").fill("Robin")
+    await page.get_by_label("Why").fill("They have a mailbox again")
+    async with page.expect_response(lambda answer: answer.request.method == "POST") as posted:
+        await page.get_by_role("button", name="Reset").click()
+    return (await posted.value).status
 
 
 async def test_a_key_without_the_scope_sees_no_way_to_reset_and_gets_403_on_its_page(
