@@ -50,7 +50,7 @@ async def test_each_says_in_words_why_it_is_one_and_what_to_do_next(analyst: Rea
     page = analyst.page
     words = REASONS["not_ses"]
     row = page.locator("table.letters tbody tr").filter(has_text=words.says).first
-    await expect(row.locator(".cause")).to_contain_text(f"{words.says}. Failed at reading it.")
+    await expect(row.locator(".cause")).to_contain_text(f"{words.says}, found while reading it.")
     await expect(row.locator(".cause")).to_contain_text("Expected the Message to be the JSON of an SES event")
     await expect(row.locator(".cause")).to_contain_text(words.next)
     await expect(row).to_contain_text("Amazon SES")
