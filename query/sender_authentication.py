@@ -29,6 +29,11 @@ class State(StrEnum):
     NOT_ASKED = "not_asked"
 
 
+NO_SELECTORS = "the DNS has no list of keys: name the selectors in senders.dkim_selectors of the tenants file"
+BY_SETTING = " (senders.mail_from tells)"
+"""What names a setting in the words of a verdict: nothing to those who cannot change it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was found of one mechanism, and in words what it rests on."""
@@ -75,7 +80,7 @@ def spf(sender: SenderDomain, records: Records) -> Verdict:
         return Verdict(State.FAULTY, f"{name} has {len(own)} SPF records, which receivers take for an error")
     if not _is_one_organisation(sender.domain, name):
         return Verdict(State.NOT_ALIGNED, f"{name} is not of {sender.domain}: {own[0]}")
-    told = "" if sender.mail_from else ", if bounces go to the sender's own domain (senders.mail_from tells)"
+    told = "" if sender.mail_from else f", if bounces go to the sender's own domain{BY_SETTING}"
     return Verdict(State.ALIGNED, f"{name}: {own[0]}{told}")
 
 
@@ -84,7 +89,7 @@ def dkim(sender: SenderDomain, records: Records) -> Verdict:
     if not sender.selectors:
         return Verdict(
             State.NOT_ASKED,
-            "the DNS has no list of keys: name the selectors in senders.dkim_selectors of the tenants file",
+            NO_SELECTORS,
         )
     names = [f"{selector}._domainkey.{sender.domain}" for selector in sender.selectors]
     for name in names:

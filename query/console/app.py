@@ -97,6 +97,7 @@ def add_console(app: web.Application) -> None:
         "next_step": wording.next_step,
         "prose": wording.prose,
         "breakable": wording.breakable,
+        "sentence": wording.sentence,
     }
     app.router.add_get("/static/{hash}/{name}", statics.get_static)
     for module in PAGES:

@@ -122,11 +122,13 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """Lying bars in boxes of 100 by 10, those of one place behind each other, with the sum of each."""
+    """Lying bars in boxes of 100 by 10, those of one place behind each other, with the sum of each and how many marks that
+    reaches."""
 
     rows: Sequence[Sequence[Bar]]
     sums: Sequence[float]
     marks: Sequence[Mark]
+    reached: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,10 @@ def ranks(series: Sequence[Values], places: int, *, marks: Sequence[tuple[str, f
                 row.append(Bar(round(begin, 2), 0, round(max(width, 0.4), 2), 10, number, index))
             begin += width
         rows.append(row)
-    return Ranks(rows, sums, [Mark(round(100 * value / top, 2), name, value) for name, value in marks])
+    reached = [sum(value <= total for _, value in marks) for total in sums]
+    return Ranks(
+        rows, sums, [Mark(round(100 * value / top, 2), name, value) for name, value in marks], reached
+    )
 
 
 def funnel(steps: Sequence[tuple[str, int]]) -> list[Step]:

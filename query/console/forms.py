@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from query.console.visit import NONE, Visit
+from query.console.wording import sentence
 from query.moments import from_field, local, minute, to_field
 
 Option = tuple[str, str]
@@ -123,4 +124,5 @@ def _told(visit: Visit, field: Field, value: str) -> str:
             return minute(local(from_field(value, visit.zone), visit.zone))
         except (ValueError, OverflowError):
             return value
-    return dict(field.options).get(value, value)
+    label = dict(field.options).get(value)
+    return value if label is None else sentence(label)

@@ -83,12 +83,11 @@ LAYOUTS: Mapping[str, Sequence[str]] = {
     ),
     "sender-health": (
         "sender",
-        "standing reason since",
+        "standing reason since counted_from released_at released_by released_why",
         "sent delivered",
         "bounced bounce_rate",
         "complained complaint_rate",
-        "spf dkim dmarc authentication",
-        "counted_from released_at released_by released_why",
+        "authentication spf dkim dmarc",
     ),
 }
 """By the report's name: each place of its table with its columns. Of those below the first, a page shows what there is."""

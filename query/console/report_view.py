@@ -1,6 +1,6 @@
 """How a report looks: its filters as a form's fields, its series as charts, and where each of its figures leads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -8,12 +8,15 @@ from zoneinfo import ZoneInfo
 
 from query.console.forms import Field, Option
 from query.console.visit import Visit, segment
+from query.console.wording import CATEGORIES as CATEGORY_WORDS
+from query.console.wording import CONSENT_SOURCES, STANDING_REASONS, Told
 from query.moments import MONTHS
 from query.reports.declaring import Kind, Report
+from query.sender_authentication import BY_SETTING, NO_SELECTORS
 from query.tenant_health import Standing
-from schemas.consent import CATEGORIES, EVERY_CATEGORY, SOURCES
+from schemas.consent import CATEGORIES, EVERY_CATEGORY
 from schemas.standing import Reason
-from schemas.status import CHANNELS, COUNTS
+from schemas.status import COUNTS
 from schemas.times import format_time, parse_time
 
 Item = Mapping[str, Any]
@@ -23,18 +26,28 @@ MOST_SERIES = 6
 
 OTHERS = "(others)"
 
+WHOLE_TENANT = "The whole tenant"
+"""Whom a row of sender health is about that names no sender."""
+
 
 def words(name: str) -> str:
     """hard_bounce as people read it, and * as what it stands for among categories."""
     return "everything" if name == EVERY_CATEGORY else name.replace("_", " ")
 
 
+AUTHENTICATION = ("spf", "dkim", "dmarc")
+"""Columns that `authentication` explains, and that are shown with it."""
+
 _LABELS = {
     "message_id": "Message",
     "entry_id": "Entry of the log",
     "at": "Decided",
-    **{name: name.upper() for name in ("spf", "dkim", "dmarc")},
+    "human_opened": "Opened by people",
+    "human_clicked": "Clicked by people",
+    **{name: name.upper() for name in AUTHENTICATION},
 }
+_BENEATH = {"human_opened": "By people", "human_clicked": "By people", "base": "of"}
+"""Labels of columns that stand below the one that they are about."""
 _CODES = frozenset(
     "channel kind cause status why before consent source standing known_by spf dkim dmarc".split()
 )
@@ -46,6 +59,16 @@ def label(name: str) -> str:
     return _LABELS.get(name, words(name).capitalize())
 
 
+def beneath(name: str) -> str:
+    """What stands before a value of a column that is shown below another one."""
+    return _BENEATH.get(name, label(name))
+
+
+def said(text: str) -> str:
+    """What the DNS says of a sender, without the settings that whoever runs Waybill could change."""
+    return text.replace(NO_SELECTORS, "Waybill was not told which keys to look for").replace(BY_SETTING, "")
+
+
 def is_code(report: Report, name: str) -> bool:
     """Whether a column has stable words, and no text that somebody wrote."""
     return name in _CODES or (name == "reason" and report.name in ("suppressions", "sender-health"))
@@ -55,23 +78,27 @@ def _options(*values: str) -> list[Option]:
     return [(value, words(value)) for value in values]
 
 
+def _told(told: Mapping[str, Told], values: Iterable[str]) -> list[Option]:
+    return [(value, told[value].label) for value in values]
+
+
 FIELDS: Mapping[str, Field] = {
     field.name: field
     for field in (
         Field("from", "From", "from", primary=True),
         Field("to", "To", "to", primary=True),
         Field("standing", "Standing", "choice", _options(*Standing), primary=True),
-        Field("reason", "Reason", "choices", _options(*Reason), primary=True),
+        Field("reason", "Reason", "choices", _told(STANDING_REASONS, Reason), primary=True),
         Field("kind", "Kind", "choice", primary=True),
         Field(
             "why", "Why", "choice", _options("opted_out", "opted_out_of_sender", "no_opt_in"), primary=True
         ),
         Field("consent", "Became", "choice", _options("in", "out"), primary=True),
         Field("address", "Address", primary=True),
-        Field("channel", "Channel", "choice", _options(*CHANNELS), primary=True),
+        Field("channel", "Channel", "choice", [("email", "Email"), ("sms", "SMS")], primary=True),
         Field("sender", "Sender", none=True),
         Field("category", "Category", none=True),
-        Field("source", "Source", "choice", _options(*SOURCES)),
+        Field("source", "Source", "choice", list(CONSENT_SOURCES.items())),
         Field("actor", "Who decided"),
         Field("domain", "Recipient’s domain"),
         Field("campaign", "Mailing", none=True),
@@ -90,7 +117,7 @@ _OTHER_FIELDS: Mapping[tuple[str, str], Field] = {
         "kind", "Kind", "choice", _options("client", "staff", "company"), primary=True
     ),
     **{
-        (report, "category"): Field("category", "Category", "choice", _options(*CATEGORIES))
+        (report, "category"): Field("category", "Category", "choice", _told(CATEGORY_WORDS, CATEGORIES))
         for report in ("opted-out", "opt-ins", "consent-changes")
     },
 }
@@ -131,7 +158,7 @@ def drawings(visit: Visit, report: Report, series: Mapping[str, Any], zone: str)
     values: dict[str | None, dict[str | None, float]] = {}
     for point in points:
         values.setdefault(point["by"], {})[point["x"]] = point["value"]
-    nameless = "the whole tenant" if report.name == "sender-health" else "none"
+    nameless = WHOLE_TENANT if report.name == "sender-health" else "none"
     labels = [_place(place, series["unit"]) if place is not None else nameless for place in places]
     hrefs = [_narrowed(visit, report, place, series["unit"], zone) for place in places]
     heading, is_named = label(series["x"]), series["unit"] == "value"
@@ -298,7 +325,10 @@ def total(report: Report, series: Mapping[str, Any]) -> int | None:
 
 
 def is_told(item: Item, name: str) -> bool:
-    """Whether a column that stands below another one has anything to say in a row: no zeros, and no single reason again."""
+    """Whether a column that stands below another one has anything to say in a row: no zeros, no single reason again, and nothing
+    that the one above it tells."""
+    if name in AUTHENTICATION:
+        return False
     value = item[name]
     if name == "reasons":
         return len(value) > 1

@@ -43,12 +43,16 @@ def sign(status: str) -> str:
 
 def meaning(status: str) -> str:
     """What a status means, for its tooltip."""
-    return WORDINGS[Status(status)].meaning
+    return _typeset(WORDINGS[Status(status)].meaning)
 
 
 def next_step(status: str) -> str:
     """What to do about a status."""
-    return WORDINGS[Status(status)].next_step
+    return _typeset(WORDINGS[Status(status)].next_step)
+
+
+def _typeset(text: str) -> str:
+    return text.replace("'", "’")
 
 
 def number(value: int) -> str:
@@ -66,6 +70,11 @@ def percent(rate: float) -> str:
     if rate > 0 and text == "0.00":
         return "<\N{NARROW NO-BREAK SPACE}0.01\N{NO-BREAK SPACE}%"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}\N{NO-BREAK SPACE}%"
+
+
+def sentence(text: str) -> str:
+    """Text as a sentence begins."""
+    return text[:1].upper() + text[1:]
 
 
 class Told(NamedTuple):

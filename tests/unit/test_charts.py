@@ -118,3 +118,8 @@ def test_a_mark_is_inside_the_chart_also_where_it_is_beyond_every_bar() -> None:
     ((bar,),) = drawn.rows
     assert bar.width < warn.x < block.x < 100
     assert [(mark.name, mark.value) for mark in drawn.marks] == [("warn", 0.05), ("block", 0.1)]
+
+
+def test_bars_know_how_many_marks_they_reach() -> None:
+    drawn = charts.ranks([[0.04, 0.05, 0.09, 0.2]], 4, marks=[("warn", 0.05), ("block", 0.1)])
+    assert drawn.reached == [0, 1, 1, 2]

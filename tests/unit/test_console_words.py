@@ -12,6 +12,11 @@ from schemas.status import Status
 AT = "2026-11-27T13:03:07.000Z"
 
 
+def test_what_a_status_means_is_set_with_curly_quotes() -> None:
+    assert wording.meaning(Status.BOUNCED) == "Refused for good by the recipient’s server."
+    assert not any("'" in wording.meaning(status) + wording.next_step(status) for status in Status)
+
+
 def test_a_time_is_shown_in_the_readers_zone() -> None:
     assert moments.minute(moments.local(AT, "Europe/Berlin")) == "27 Nov 2026 14:03"
     assert moments.second(moments.local(AT, "UTC")) == "27 Nov 2026 13:03:07 UTC"

@@ -11,6 +11,7 @@ from query.console.pages.reports import NOTHING
 from query.console.report_layouts import places
 from query.reports import REPORTS, Report
 from query.reports.parameters import with_paging
+from query.sender_authentication import SenderDomain, dkim, spf
 from schemas.times import parse_time
 
 NAMES = st.none() | st.sampled_from("abcdefghijkl") | st.just(report_view.OTHERS)
@@ -57,6 +58,14 @@ def test_every_filter_of_a_report_has_a_field_and_every_choice_is_taken(report: 
         for value, _ in field.options:
             report.parameters[name].parse(value)
         assert (field.kind == "choices") == report.parameters[name].many
+
+
+def test_what_the_dns_says_of_a_sender_names_no_settings() -> None:
+    sender = SenderDomain("example.com")
+    records = {"example.com": ["v=spf1 -all"]}
+    for verdict in (spf(sender, records), dkim(sender, records)):
+        assert "senders." in verdict.said
+        assert "senders." not in report_view.said(verdict.said)
 
 
 def test_every_report_says_what_it_means_that_it_is_empty() -> None:
