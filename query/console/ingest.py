@@ -1,6 +1,6 @@
 """What people change is sent to ingest over HTTP, with their own key, as any other program does."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -9,7 +9,7 @@ from aiohttp import web
 from yarl import URL
 
 from query.console.visit import Visit
-from query.console.wording import capitalised
+from query.console.wording import sentence
 from schemas.problems import BAD_REQUEST, INVALID_FIELDS, PROBLEMS, UNAVAILABLE, ProblemError
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
@@ -62,8 +62,21 @@ async def send_to_ingest(visit: Visit, method: str, path: str, document: dict[st
     raise ProblemError(problem, detail, **extra)
 
 
-def faults_of(problem: ProblemError) -> dict[str, str]:
-    """What was expected of each field that ingest did not take, by its name. Raises the problem where it is another one."""
+def faults_of(
+    problem: ProblemError, given: Mapping[str, str], asked: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What was expected of each field that was not taken, by its name: what is `asked` for where it was left empty in `given`.
+
+    Raises the problem where it is another one.
+    """
     if problem.problem is not INVALID_FIELDS:
         raise problem
-    return {fault["field"]: capitalised(fault["expected"]) for fault in problem.extra.get("errors", ())}
+    wanted = dict.fromkeys(given, "Please fill this in.") | dict(asked or {})
+
+    def told(field: str, expected: str) -> str:
+        is_empty = not given.get(field.rpartition(".")[2])
+        return wanted[field] if is_empty and field in wanted else sentence(expected)
+
+    return {
+        fault["field"]: told(fault["field"], fault["expected"]) for fault in problem.extra.get("errors", ())
+    }

@@ -102,6 +102,7 @@ async def test_it_is_filtered_sorted_and_taken_along_as_a_file(staff: Reader) ->
 async def test_an_empty_list_says_what_that_means(staff: Reader) -> None:
     await staff.page.goto("/addresses?domain=nobody.example")
     await expect(staff.page.get_by_text("No address matches")).to_be_visible()
+    await expect(staff.page.locator(".empty")).to_contain_text("whether it opted out is under Consents")
     await staff.look("suppressions-empty")
 
 
@@ -179,11 +180,16 @@ async def test_staff_opts_in_with_evidence_alone_and_out_without(staff: Reader, 
     await page.get_by_role("link", name="Opt in…").click()
     await page.get_by_label("Your name").fill("Kim Ö'Neill")
     await page.get_by_label("Why").fill(MARKUP)
-    await page.get_by_role("button", name="Opt in").click()
-    await expect(page.locator("#method-fault")).to_contain_text("required where staff opts in")
+    for name in ("How they told it", "Reference"):
+        await expect(page.get_by_label(name, exact=True)).to_have_js_property("required", value=True)
     await page.get_by_label("How they told it").select_option("verbal")
+    await page.get_by_label("Reference").fill("  ")
     await page.get_by_role("button", name="Opt in").click()
-    await expect(page.locator("#reference-fault")).to_contain_text("Expected, it is required")
+    fault = "Please name the call, form or letter that proves it."
+    await expect(page.locator("#reference-fault")).to_have_text(fault)
+    await expect(page.get_by_label("Reference")).to_have_attribute("aria-invalid", "true")
+    await expect(page.get_by_label("Their words (optional)")).to_be_visible()
+    await expect(page.locator(".side [aria-current=page]")).to_have_text("Consents")
     await staff.look("opt-in-refused")
     await page.get_by_label("Reference").fill("call 17")
     await page.get_by_role("button", name="Opt in").click()

@@ -204,9 +204,35 @@ async def test_pages_of_a_report_follow_each_other(analyst: Reader) -> None:
 
 async def test_sent_against_consent_says_that_none_is_as_it_should_be(reader: OpenReader) -> None:
     async with reader() as someone:
-        await someone.sign_in(BETA.key, "/reports/sent-against-consent?sender=nobody@ses.example.com")
+        await someone.sign_in(BETA.key, "/reports/sent-against-consent")
         await expect(someone.page.get_by_text("none, as it should be")).to_be_visible()
+        await someone.page.goto("/reports/sent-against-consent?sender=nobody@ses.example.com")
+        await expect(someone.page.get_by_text("None among these")).to_be_visible()
         await someone.look("report-empty")
+
+
+async def test_a_figure_below_another_stands_to_the_right_as_that_does(analyst: Reader) -> None:
+    await analyst.page.goto(f"/reports/monthly-volume?{NARROWED}")
+    cell = analyst.page.locator("table.report td:has(> [data-column=opened])").first
+    await expect(cell.locator("[data-column=human_opened]")).to_contain_text("By people 5")
+    right = "all => all.map(each => Math.round(each.getBoundingClientRect().right))"
+    assert len(set(await cell.locator("> span").evaluate_all(right))) == 1
+
+
+async def test_filters_that_are_opened_end_with_the_button_that_finds(analyst: Reader) -> None:
+    page = analyst.page
+    await page.goto("/reports/monthly-volume")
+    find = page.get_by_role("button", name="Find")
+    before = await find.bounding_box()
+    await page.get_by_text("More filters").click()
+    await expect(find).to_have_count(1)
+    after = await find.bounding_box()
+    document = await page.get_by_label("Document", exact=True).bounding_box()
+    assert before is not None and after is not None and document is not None
+    assert after["y"] > document["y"] > before["y"]
+    await page.get_by_label("Sender", exact=True).fill(SENDER)
+    await find.click()
+    await expect(page).to_have_url(re.compile("sender=reports%40|sender=reports@"))
 
 
 async def test_what_others_wrote_is_shown_and_never_run(analyst: Reader) -> None:
@@ -233,22 +259,28 @@ async def test_a_stopped_tenant_is_seen_beside_the_accepted_rates_and_released_b
     async with reader() as someone:
         page = someone.page
         await someone.sign_in(OPERATOR_KEY, f"/reports/sender-health?tenant={ETA.name}")
-        whole = page.locator("table.report tbody tr").filter(has_text="the tenant as a whole")
-        await expect(whole.locator("[data-column=standing] .badge")).to_have_text("blocked")
+        whole = page.locator("table.report tbody tr").filter(has_text="The whole tenant")
+        await expect(whole.locator("[data-column=standing] .badge")).to_have_text("Blocked")
         await expect(whole.locator("[data-column=bounce_rate]")).to_contain_text("100\N{NO-BREAK SPACE}%")
         await expect(page.locator(".legend").filter(has_text="block 10")).to_have_count(1)
         lead = urlsplit(str(await whole.locator("[data-column=bounced] a").get_attribute("href")))
         asked = {name: values[0] for name, values in parse_qs(lead.query).items()}
         assert lead.path == "/email-log"
         assert len(stack.items("/v1/messages", OPERATOR_KEY, channel="email", **asked)) == 150
+        sender = page.locator("table.report tbody tr").filter(has_text=BLOCKED)
+        await expect(sender.locator("[data-column=dkim]")).to_contain_text(
+            "DKIM not asked: Waybill was not told"
+        )
+        await expect(page.locator("figure.ranks").first.locator("rect.bar.mark-1")).to_have_count(2)
         await someone.look("report-sender-health")
         await whole.get_by_role("link", name="Release…").click()
         await someone.look("release")
-        await page.get_by_label("Who releases it").fill("  ")
+        await expect(page.locator(".side [aria-current=page]")).to_have_text("Reports")
+        await page.get_by_label("Your name").fill("  ")
         await page.get_by_label("Why").fill("The list was bought; it is deleted")
         await page.get_by_role("button", name="Release").click()
-        await expect(page.get_by_role("alert")).to_contain_text("Both are needed")
-        await page.get_by_label("Who releases it").fill("Robin")
+        await expect(page.locator("#actor-fault")).to_have_text("Please fill this in.")
+        await page.get_by_label("Your name").fill("Robin")
         await page.get_by_role("button", name="Release").click()
         await expect(page.get_by_role("status")).to_contain_text("eta is released")
         eventually(lambda: standing() == "ok", 20, "eta is released")

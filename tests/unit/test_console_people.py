@@ -78,9 +78,25 @@ def test_faults_are_told_by_field_and_any_other_problem_is_raised() -> None:
     problem = ProblemError(
         INVALID_FIELDS, errors=[{"index": 0, "field": "reason", "expected": "expected text"}]
     )
-    assert faults_of(problem) == {"reason": "Expected text"}
+    assert faults_of(problem, {"reason": "1"}) == {"reason": "Expected text"}
     with pytest.raises(ProblemError, match="forbidden"):
-        faults_of(ProblemError(FORBIDDEN))
+        faults_of(ProblemError(FORBIDDEN), {})
+
+
+def test_of_a_field_left_empty_a_form_says_what_to_fill_in() -> None:
+    names = ("actor", "evidence.reference", "address")
+    problem = ProblemError(
+        INVALID_FIELDS, errors=[{"index": 0, "field": name, "expected": "expected text"} for name in names]
+    )
+    asked = {"evidence.reference": "Please name the letter."}
+    assert faults_of(problem, {"actor": "", "reference": ""}, asked) == {
+        "actor": "Please fill this in.",
+        "evidence.reference": "Please name the letter.",
+        "address": "Expected text",
+    }
+    assert faults_of(problem, {"actor": "Kim", "reference": "9"}, asked) == dict.fromkeys(
+        names, "Expected text"
+    )
 
 
 def test_a_page_belongs_to_the_nearest_entry_above_it() -> None:

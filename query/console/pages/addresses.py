@@ -33,7 +33,7 @@ SUPPRESSED = "/addresses"
 ENTRIES = (Entry("People", "Suppression list", SUPPRESSED),)
 
 FILTERS = [
-    Field("address", "Search", "search", primary=True, placeholder="Part of an address or number"),
+    Field("address", "Search", "search", primary=True, placeholder="Address or number"),
     Field(
         "reason",
         "Reason",

@@ -10,6 +10,7 @@ from query.auth import scope_of
 from query.console.arriving import has_changed, outcome
 from query.console.ingest import faults_of, send_to_ingest
 from query.console.page import change, page, redirect, render
+from query.console.pages.consents import STANDING
 from query.console.security import local_path
 from query.console.visit import Visit, segment
 from query.console.wording import CATEGORIES as WORDS
@@ -30,6 +31,12 @@ PARAMETERS = {
 }
 FIELDS = ("category", "sender", "actor", "reason", "method", "reference", "wording")
 _EVIDENCE = ("method", "reference", "wording")
+_METHOD = "Please say how they told it."
+_ASKED = {
+    "evidence": _METHOD,
+    "evidence.method": _METHOD,
+    "evidence.reference": "Please name the call, form or letter that proves it.",
+}
 
 
 async def get_consenting(visit: Visit) -> web.StreamResponse:
@@ -53,7 +60,7 @@ async def post_consenting(visit: Visit, form: MultiMapping[str]) -> web.StreamRe
     try:
         await send_to_ingest(visit, "POST", "/v1/consents", consent_of(place, given["consent"], filled))
     except ProblemError as problem:
-        return _form(visit, given, filled, faults_of(problem))
+        return _form(visit, given, filled, faults_of(problem, filled, _ASKED))
     label = WORDS[filled["category"]].label
     done = (
         f"{place[1]} is opted {given['consent']}: {label}. Recorded in the audit log, with who, when and why."
@@ -121,6 +128,7 @@ def _form(
         given=filled,
         faults=faults,
         back=_back(visit, place),
+        above=STANDING,
     )
 
 

@@ -21,7 +21,8 @@ from schemas.consent import IN, OUT
 
 NOW, CHANGES = "/consents", "/consents/log"
 
-ENTRIES = (Entry("People", "Consents", NOW), Entry("People", "Consent log", CHANGES))
+STANDING = Entry("People", "Consents", NOW)
+ENTRIES = (STANDING, Entry("People", "Consent log", CHANGES))
 
 _WAYS = [(OUT, "Opted out"), (IN, "Opted in")]
 _SHARED = [

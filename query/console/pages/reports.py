@@ -7,6 +7,7 @@ from multidict import MultiMapping
 
 from query.console import report_view
 from query.console.forms import form_of
+from query.console.ingest import faults_of
 from query.console.navigation import Entry
 from query.console.page import change, page, redirect, render
 from query.console.ranges import last_days
@@ -18,12 +19,13 @@ from query.reports import REPORTS, Report
 from query.reports.asking import report_document, stream_report
 from query.routes.tenants import check_operator, release
 from query.sending import SENDING
-from schemas.problems import INVALID_FIELDS, NOT_FOUND, UNKNOWN_TENANT, ProblemError
+from schemas.problems import NOT_FOUND, UNKNOWN_TENANT, ProblemError
 from schemas.times import format_time
 
 PATH = "/reports"
 
-ENTRIES = (Entry("Figures", "Reports", PATH),)
+LIST = Entry("Figures", "Reports", PATH)
+ENTRIES = (LIST,)
 
 NOTHING: dict[str, tuple[str, str]] = {
     "monthly-volume": ("Nothing was sent", "Volumes appear with the first messages."),
@@ -104,7 +106,7 @@ def _shown(visit: Visit, report: Report, document: dict[str, Any], zone: str) ->
 
 async def get_release(visit: Visit) -> web.StreamResponse:
     """GET /tenants/{tenant}/release: the form."""
-    return _form(visit, {"actor": "", "reason": ""}, "")
+    return _form(visit, {"actor": "", "reason": ""}, {})
 
 
 async def post_release(visit: Visit, form: MultiMapping[str]) -> web.StreamResponse:
@@ -114,14 +116,12 @@ async def post_release(visit: Visit, form: MultiMapping[str]) -> web.StreamRespo
     try:
         await release(visit.context, visit.request.app[SENDING], visit.principal, tenant, given)
     except ProblemError as problem:
-        if problem.problem is not INVALID_FIELDS:
-            raise
-        return _form(visit, given, "Both are needed: who releases the tenant, and why.")
+        return _form(visit, given, faults_of(problem, given))
     visit.session.say(f"{tenant} is released. It takes a few seconds until that shows everywhere.")
     return redirect(visit.url(f"{PATH}/sender-health"))
 
 
-def _form(visit: Visit, given: dict[str, str], fault: str) -> web.Response:
+def _form(visit: Visit, given: dict[str, str], faults: dict[str, str]) -> web.Response:
     check_operator(visit.principal)
     tenant = visit.request.match_info["tenant"]
     if tenant not in visit.context.tenants:
@@ -129,11 +129,12 @@ def _form(visit: Visit, given: dict[str, str], fault: str) -> web.Response:
     return render(
         visit,
         "release.html",
-        status=422 if fault else 200,
+        status=422 if faults else 200,
         tenant=tenant,
         name=visit.context.tenants[tenant].name,
         given=given,
-        fault=fault,
+        faults=faults,
+        above=LIST,
     )
 
 

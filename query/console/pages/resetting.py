@@ -46,7 +46,7 @@ async def post_reset(visit: Visit, form: MultiMapping[str]) -> web.StreamRespons
             {"channel": before["channel"], **given},
         )
     except ProblemError as problem:
-        return _form(visit, before, given, faults_of(problem))
+        return _form(visit, before, given, faults_of(problem, given))
 
     async def reset() -> object:
         return (await _standing(visit))["reset"]
