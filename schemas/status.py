@@ -130,7 +130,7 @@ WORDINGS: dict[Status, Wording] = {
     Status.QUEUED: Wording(
         "Queued",
         "Registered or accepted, and not yet handed on.",
-        "Wait; if it stays so, look whether sending has stopped.",
+        "Wait; if it stays so, check whether sending has stopped.",
     ),
     Status.SKIPPED: Wording(
         "Skipped",
@@ -154,7 +154,7 @@ WORDINGS: dict[Status, Wording] = {
         "Read the reason and change the content.",
     ),
     Status.FAILED: Wording(
-        "Failed", "It could not be sent.", "Read the error, mend its cause and send again."
+        "Failed", "It could not be sent.", "Read the error, fix the cause and send again."
     ),
     Status.UNDELIVERED: Wording(
         "Undelivered",
@@ -176,7 +176,7 @@ WORDINGS: dict[Status, Wording] = {
     Status.COMPLAINED: Wording(
         "Complained",
         "The recipient reported it as spam.",
-        "Stop writing to this address, except for what it must get.",
+        "Stop writing to this address, except for transactional messages.",
     ),
 }
 

@@ -16,7 +16,7 @@ from tests.browser.reader import Reader
 from tests.integration.log_model import HOSTILE, Row, make_rows
 from tests.system.payloads import at, bounce, mail, new_id
 from tests.system.stack import Stack
-from tests.system.tenants import ACME, EPSILON, OPERATOR_KEY, ZETA
+from tests.system.tenants import ACME, EPSILON, GAMMA, OPERATOR_KEY, ZETA
 from tests.system.waiting import eventually
 
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{ 7 * 7 }}"
@@ -148,7 +148,7 @@ async def test_times_are_shown_in_the_readers_zone_and_in_another_one_that_was_c
     await page.get_by_label("Time zone").select_option("Asia/Tokyo")
     await page.get_by_label("Dark").check()
     await analyst.look("preferences")
-    await page.get_by_role("button", name="Keep").click()
+    await page.get_by_role("button", name="Save").click()
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert await time.get_attribute("datetime") == at
     assert await time.inner_text() != before
@@ -212,6 +212,21 @@ async def test_what_each_status_means_is_one_click_away(analyst: Reader) -> None
     await analyst.look("statuses")
 
 
+async def test_statuses_that_mail_and_text_messages_share_are_told_once(
+    analyst: Reader, reader: OpenReader
+) -> None:
+    await analyst.page.goto("/statuses")
+    assert (await analyst.page.locator("thead th").all_inner_texts())[0] == "Status"
+    row = analyst.page.locator("#failed")
+    await expect(row).to_contain_text("Read the error, fix the cause and send again.")
+    await row.get_by_role("link", name="SMS").click()
+    await expect(analyst.page).to_have_url(re.compile(r"/sms-log\?status=failed$"))
+    async with reader() as someone:
+        await someone.sign_in(GAMMA.key, "/statuses")
+        assert (await someone.page.locator("thead th").all_inner_texts())[:2] == ["Email", "SMS"]
+        await someone.look("statuses-of-two-vocabularies")
+
+
 async def test_a_blocked_address_is_reset_from_the_log(reader: OpenReader, stack: Stack) -> None:
     """The whole way: a bounce as SES reports it, the reset as staff ask for it, the standing as the store then has it."""
     address = "gone@example.net"
@@ -228,7 +243,7 @@ async def test_a_blocked_address_is_reset_from_the_log(reader: OpenReader, stack
         await page.get_by_label("Your name").fill("  ")
         await page.get_by_label("Why").fill("They have a mailbox again")
         await page.get_by_role("button", name="Reset").click()
-        await expect(page.get_by_role("alert")).to_contain_text("Expected text that says something")
+        await expect(page.get_by_role("alert")).to_contain_text("Please fill this in.")
         await page.get_by_label("Your name").fill("Robin")
         await page.get_by_role("button", name="Reset").click()
         await expect(page.get_by_role("status")).to_contain_text(f"{address} is reset")

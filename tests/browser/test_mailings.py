@@ -314,7 +314,7 @@ async def test_recipients_are_the_log_of_the_mailing_sorted_filtered_and_paged(
     await page.get_by_role("link", name="Recipients", exact=True).click()
     await analyst.look("mailing-recipients")
     heads = [re.sub(r"\W+$", "", text) for text in await page.locator("thead th").all_inner_texts()]
-    assert heads == ["Recipient", "Status", "Opens", "By people", "Clicks", "Reason", "Date"]
+    assert heads == ["Recipient", "Status", "Opens", "Opens by people", "Clicks", "Reason", "Date"]
     await page.locator("thead").get_by_role("link", name="Recipient").click()
     items = stack.items("/v1/messages", GAMMA.key, campaign=CAMPAIGN, sort="recipient")
     await expect(page).to_have_url(re.compile(r"sort=recipient$"))
@@ -326,6 +326,8 @@ async def test_recipients_are_the_log_of_the_mailing_sorted_filtered_and_paged(
             for name in ("Opens", "Clicks")
         ]
         assert cells == [str(item[name] or "–") for name in ("opens", "clicks")]
+        people = str(item["human_opens"]) if item["opens"] else "–"
+        await expect(line.locator("[data-label='Opens by people']")).to_have_text(people)
     await page.locator("summary", has_text="Status").click()
     await page.get_by_role("checkbox", name="Bounce").check()
     await page.get_by_role("button", name="Find").click()

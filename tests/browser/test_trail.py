@@ -157,6 +157,11 @@ async def test_a_row_of_the_log_leads_to_the_trail_of_its_message_as_the_provide
         await expect(page.locator(".step").nth(1)).to_contain_text("Tries until")
         await expect(page.locator(".status")).to_contain_text("A link in it was clicked.")
         await expect(page.locator(".status")).to_contain_text("2 opens, 1 of them by people")
+        about = page.locator(".status").get_by_role("link", name="About this address")
+        await expect(about).to_have_attribute("href", f"/addresses/{quote(address, safe='')}?channel=email")
+        await expect(page.locator(".about > div", has_text="Provider").locator("dd")).to_have_text(
+            "Amazon SES"
+        )
         await someone.look("message")
         for path in (
             "/campaigns/spring",
@@ -219,7 +224,7 @@ async def test_what_failed_is_told_with_the_reason_and_what_to_do_and_the_addres
         )
         why = await page.get_by_role("link", name="Why didn’t they receive it?").get_attribute("href")
         assert why == f"/addresses/{quote(address, safe='')}?channel=email#diagnosis"
-        await page.get_by_role("link", name="Reset…").click()
+        await page.get_by_role("link", name="Reset address…").click()
         await page.get_by_label("Your name").fill("Robin")
         await page.get_by_label("Why").fill("They have a mailbox again")
         await page.get_by_role("button", name="Reset").click()
@@ -239,6 +244,7 @@ async def test_a_text_message_has_its_trail_with_the_error_in_words(reader: Open
         await someone.sign_in(ACME.key, f"/sms-log?recipient={quote(number)}")
         await page.locator("tbody .what a").first.click()
         assert sorted(await _steps(page)) == ["Sent to the carrier", "The carrier could not deliver it"]
+        await expect(page.locator(".status")).to_contain_text("Error 30005")
         failed = page.locator(".step", has_text="could not deliver")
         await expect(failed).to_contain_text("30005")
         await expect(failed).to_contain_text("of receipt; the provider gives none")
@@ -352,7 +358,7 @@ async def test_the_operator_follows_a_row_to_its_message_and_names_the_tenant_wh
         page = someone.page
         await someone.sign_in(OPERATOR_KEY, _path("theirs"))
         await expect(page.locator(".about")).to_contain_text("beta")
-        await expect(page.get_by_role("link", name="Reset…")).to_have_count(0)
+        await expect(page.get_by_role("link", name="Reset address…")).to_have_count(0)
         answer = await page.goto(_path("shared-id"))
         assert answer is not None and answer.status == 400
         await expect(page.get_by_text("several tenants have a message of this id")).to_be_visible()

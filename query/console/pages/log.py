@@ -55,8 +55,9 @@ def fields(channel: str, vocabulary: str) -> list[Field]:
     """The filters of a log."""
     statuses = _options(channel, vocabulary)
     content = Field("subject", "Subject") if channel == "email" else Field("text", "Text")
+    searched = "Address, subject" if channel == "email" else "Phone number"
     return [
-        Field("q", "Search", "search", primary=True, placeholder="Address, subject, text, id, reason …"),
+        Field("q", "Search", "search", primary=True, placeholder=f"{searched}, text, id, reason …"),
         Field("from", "From", "from", primary=True),
         Field("to", "To", "to", primary=True),
         Field("status", "Status", "choices", statuses, primary=True),

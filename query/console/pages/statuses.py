@@ -10,7 +10,9 @@ from query.routes.statuses import PARAMETERS, statuses_document
 async def get_statuses(visit: Visit) -> web.StreamResponse:
     """GET /statuses."""
     document = statuses_document(visit.context, visit.principal, visit.read(PARAMETERS))
-    return render(visit, "statuses.html", items=document["items"])
+    items = document["items"]
+    is_one = all(item["labels"]["email"] == item["labels"]["sms"] for item in items)
+    return render(visit, "statuses.html", items=items, is_one=is_one)
 
 
 ROUTES = [web.get("/statuses", page(get_statuses))]
