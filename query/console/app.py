@@ -97,7 +97,7 @@ def add_console(app: web.Application) -> None:
         "next_step": wording.next_step,
         "prose": wording.prose,
         "breakable": wording.breakable,
-        "sentence": wording.sentence,
+        "capitalised": wording.capitalised,
     }
     app.router.add_get("/static/{hash}/{name}", statics.get_static)
     for module in PAGES:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from query.console.visit import NONE, Visit
-from query.console.wording import sentence
+from query.console.wording import capitalised
 from query.moments import from_field, local, minute, to_field
 
 Option = tuple[str, str]
@@ -125,4 +125,4 @@ def _told(visit: Visit, field: Field, value: str) -> str:
         except (ValueError, OverflowError):
             return value
     label = dict(field.options).get(value)
-    return value if label is None else sentence(label)
+    return value if label is None else capitalised(label)

@@ -9,7 +9,7 @@ from aiohttp import web
 from yarl import URL
 
 from query.console.visit import Visit
-from query.console.wording import sentence
+from query.console.wording import capitalised
 from schemas.problems import BAD_REQUEST, INVALID_FIELDS, PROBLEMS, UNAVAILABLE, ProblemError
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
@@ -75,7 +75,7 @@ def faults_of(
 
     def told(field: str, expected: str) -> str:
         is_empty = not given.get(field.rpartition(".")[2])
-        return wanted[field] if is_empty and field in wanted else sentence(expected)
+        return wanted[field] if is_empty and field in wanted else capitalised(expected)
 
     return {
         fault["field"]: told(fault["field"], fault["expected"]) for fault in problem.extra.get("errors", ())

@@ -72,11 +72,6 @@ def percent(rate: float) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}\N{NO-BREAK SPACE}%"
 
 
-def sentence(text: str) -> str:
-    """Text as a sentence begins."""
-    return text[:1].upper() + text[1:]
-
-
 class Told(NamedTuple):
     """A word of the API as people read it: a name for it, and what it means."""
 
