@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from processors.consent_events import consent_changes
 from processors.facts import COUNTING_SOFT, MessageFacts
-from processors.providers.twilio import ERRORS
 from processors.status import has_arrived
 from schemas.activity import DELIVERED, SOFT, Activity, Mark, SoftBounce, Verdict
 from schemas.consent import ConsentChange
 from schemas.events import Event
 from schemas.standing import SPARING_CAUSES, Reason
 from schemas.status import Outcome
+from schemas.twilio_errors import ERRORS
 
 
 def activity_of(event: Event, key: str | None = None) -> list[Activity]:

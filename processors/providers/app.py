@@ -23,7 +23,6 @@ from processors.providers.reading import (
     text,
 )
 from processors.providers.told import Told
-from processors.providers.twilio import ERRORS
 from schemas.activity import Activity, Mark, Reset
 from schemas.addresses import normalise
 from schemas.consent import EVIDENCE_METHODS, IN, OUT, SOURCES, ConsentChange
@@ -35,6 +34,7 @@ from schemas.registration_fields import EARLIEST_CREATED_MS
 from schemas.standing import IMPORTED, Reason
 from schemas.status import CHANNELS, Outcome
 from schemas.times import parse_time
+from schemas.twilio_errors import ERRORS
 
 Read = Told | Incomprehensible
 

@@ -6,9 +6,7 @@ minutes and no zone: kept, never ordered by), so an event's time is when it was 
 status itself.
 """
 
-import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
 from urllib.parse import parse_qsl
 
 from processors.providers.reading import NAME_LIMIT, Incomprehensible, excerpt, said, scalar, text
@@ -17,6 +15,7 @@ from schemas.envelope import Envelope
 from schemas.events import Descriptors, Event, event_identity
 from schemas.message_ids import load_json, twilio_message_id
 from schemas.status import Outcome
+from schemas.twilio_errors import ERRORS
 
 Read = list[Event] | Incomprehensible
 Fields = dict[str, str]
@@ -45,35 +44,6 @@ https://help.twilio.com/articles/223134027-Twilio-support-for-opt-out-keywords-S
 
 _MAX_FIELDS = 200
 """Twilio sends some dozens; with many media attached, two more for each."""
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorCode:
-    """One row of twilio_errors.toml: `outcome` where the code turns a failure into something else, `standing` where it
-    makes the number invalid (a word of schemas.standing.Reason)."""
-
-    meaning: str
-    outcome: Outcome | None
-    reason: str | None
-    standing: str | None
-
-
-def _error_codes() -> dict[str, ErrorCode]:
-    rows = tomllib.loads(files(__package__).joinpath("twilio_errors.toml").read_text(encoding="utf-8"))[
-        "error"
-    ]
-    return {
-        str(row["code"]): ErrorCode(
-            row["meaning"],
-            Outcome(row["outcome"]) if "outcome" in row else None,
-            row.get("reason"),
-            row.get("standing"),
-        )
-        for row in rows
-    }
-
-
-ERRORS = _error_codes()
 
 
 def adapt(envelope: Envelope, tenant: str) -> Read:

@@ -6,10 +6,10 @@ import orjson
 import pytest
 
 from processors.providers import Incomprehensible, adapt
-from processors.providers.twilio import ERRORS
 from schemas.envelope import Envelope
 from schemas.status import Outcome
 from schemas.times import format_time
+from schemas.twilio_errors import ERRORS
 from tests.cases import RECEIVED_AT, TENANT, payload, ses, twilio
 from tests.folding import events_of
 

@@ -7,10 +7,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from processors.providers.twilio import ERRORS
 from query.diagnosis import AddressEvidence, DomainFigures, Figures, Senders, Severity, of_address
 from schemas.standing import PROVIDER_LIST_HINT, Reason
 from schemas.times import format_time
+from schemas.twilio_errors import ERRORS
 from tests.diagnosing import (
     ANN,
     DAY,
