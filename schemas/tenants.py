@@ -190,6 +190,10 @@ class Tenants:
         address = normalise_email(parseaddr(sender)[1] or sender)
         return self._by_sender.get(address) or self._by_sender.get(domain_of(address))
 
+    def name(self, tenant: str) -> str:
+        """What people call a tenant; its id for one that is no longer there."""
+        return self.tenants[tenant].name if tenant in self.tenants else tenant
+
     def vocabulary(self, tenant: str) -> str:
         """The wording that a tenant's people know; the plain one for a tenant that is no longer there."""
         return self.tenants[tenant].vocabulary if tenant in self.tenants else "waybill"

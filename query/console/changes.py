@@ -49,5 +49,5 @@ def _changed(text: str, before: str, is_more: bool, better: Better) -> Change:
 def _share(share: float) -> str:
     """By how much, of what it was; what is many times as much is told as that."""
     if share >= 9.95:
-        return f"{number(round(share + 1))} times"
+        return f"{number(round(share + 1))} times as many"
     return percent(round(share, 2)) if share >= 0.01 else "under 1\N{NO-BREAK SPACE}%"

@@ -15,8 +15,12 @@ INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 FLOOR = TOP + INNER_HEIGHT
 
 _MOST_LABELS = 8
+_MOST_DOTS = 31
+"""Places of a line up to which each value has a dot: those of more would hide each other."""
 _GAP = 14
-"""Units between two labels."""
+"""Units between two labels; the last may come a little closer to the one before."""
+_PARTS = {1: 5, 2: 4, 2.5: 5, 3: 3, 4: 4, 5: 5, 6: 3, 8: 4, 10: 5}
+"""The round tops of a chart, as multiples of a power of ten, and into how many round parts the grid divides each."""
 _LEAST = 1e-12
 """What is smaller is nothing: no count and no rate is."""
 
@@ -71,11 +75,12 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value of a curve."""
+    """One value of a curve; `is_dot` tells whether it is drawn by itself, too."""
 
     x: float
     y: float
     index: int
+    is_dot: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +147,11 @@ class Step:
 
 
 def ceiling(highest: float) -> float:
-    """A round number at or above: 1, 2, 2.5 or 5 times a power of ten; 1 where there is nothing."""
+    """A round number at or above: one of _PARTS times a power of ten; 1 where there is nothing."""
     if highest < _LEAST:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
-    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= highest * (1 - 1e-9))
+    return next(step * power for step in _PARTS if step * power >= highest * (1 - 1e-9))
 
 
 def curves(
@@ -158,23 +163,29 @@ def curves(
     box: Box = WIDE,
 ) -> Curves:
     """Lines through values at equal distances. `top` is the value at the top edge, a round one by itself; with `whole` the
-    grid has no fractions."""
+    grid has no fractions, and what is zero all the time no line, which would hide the others' there."""
     top = top or ceiling(
         max((value for values in series for value in values if value is not None), default=0)
     )
     step = box.inner_width / max(1, len(labels) - 1)
     points = [
         [
-            Point(round(LEFT + index * step, 2), _y(value, top, box), index)
+            Point(
+                round(LEFT + index * step, 2),
+                _y(value, top, box),
+                index,
+                not (whole and not value) and (len(labels) <= _MOST_DOTS or _is_alone(values, index)),
+            )
             for index, value in enumerate(values)
             if value is not None
         ]
         for values in series
     ]
+    paths = [
+        _path(each) if any(values) or not whole else "" for each, values in zip(points, series, strict=True)
+    ]
     xs = [LEFT + index * step for index in range(len(labels))]
-    return Curves(
-        [_path(each) for each in points], points, _ticks(top, whole, box), _labels(labels, xs, box), box
-    )
+    return Curves(paths, points, _ticks(top, whole, box), _labels(labels, xs, box), box)
 
 
 def bars(
@@ -238,6 +249,11 @@ def funnel(steps: Sequence[tuple[str, int]]) -> list[Step]:
     return found
 
 
+def _is_alone(values: Values, index: int) -> bool:
+    """Whether a value stands between gaps, so that no line leads through it."""
+    return all(each is None for each in (*values[max(0, index - 1) : index], *values[index + 1 : index + 2]))
+
+
 def _y(value: float, top: float, box: Box) -> float:
     return round(box.floor - box.inner_height * min(max(value, 0), top) / top, 2)
 
@@ -254,18 +270,27 @@ def _path(points: Sequence[Point]) -> str:
 def _ticks(top: float, whole: bool, box: Box) -> list[Tick]:
     """Lines at the round parts of a round top."""
     leading = top / 10.0 ** math.floor(math.log10(top))
-    parts = 4 if math.isclose(leading, 2) else 5
+    parts = _PARTS[min(_PARTS, key=lambda step: abs(step - leading))]
     if whole:
         parts = min(parts, max(1, int(top)))
     return [Tick(_y(top * part / parts, top, box), top * part / parts) for part in range(parts + 1)]
 
 
 def _labels(labels: Sequence[str], xs: Sequence[float], box: Box) -> list[Label]:
-    """As many labels as there is room for, evenly spread; none reaches beyond the right edge, but for a first that is alone."""
+    """As many labels as there is room for, evenly spread, and the last one where it fits; none overlaps another or reaches
+    beyond the right edge, but for a first that is alone."""
     widest = box.letter * max(map(len, labels), default=0)
     most = min(_MOST_LABELS, max(1, int(box.inner_width / (widest + _GAP))))
     every = max(1, math.ceil(len(labels) / most))
-    found = [Label(round(x, 2), text) for text, x in list(zip(labels, xs, strict=True))[::every]]
-    return found[:1] + [
-        label for label in found[1:] if label.x + box.letter * len(label.text) / 2 <= box.width
-    ]
+    places = list(zip(labels, xs, strict=True))
+    found: list[Label] = []
+    taken = 0.0
+    for text, x in places[::every] + places[-1:]:
+        half = box.letter * len(text) / 2
+        if found:
+            x = min(x, box.width - half - 1)
+            if x - half < taken + 0.8 * _GAP:
+                continue
+        found.append(Label(round(x, 2), text))
+        taken = x + half
+    return found[:_MOST_LABELS]

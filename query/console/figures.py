@@ -1,5 +1,6 @@
 """The figures of mail and text messages as pages show them: each as a count and a rate, with its change and its rows."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,13 @@ class Kind:
     better: Better = ""
     of_opens: bool = False
     """Whether it needs that opens and clicks are tracked."""
+    share_of: str | None = None
+    """The count that it is shown as a share of, where the API has no rate of it."""
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it is shown as a rate."""
+        return self.rate is not None or self.share_of is not None
 
 
 ATTEMPTED = Kind("Attempted", "sent")
@@ -30,6 +38,7 @@ OPENED_BY_PEOPLE = Kind("Opened by people", "human_opened", "human_open", "more"
 CLICKED = Kind("Clicked", "clicked", "click", "more", of_opens=True)
 BOUNCED = Kind("Bounced", "bounced", "bounce", "less")
 COMPLAINED = Kind("Complained", "complained", "complaint", "less")
+UNDELIVERED = Kind("Undelivered", "undelivered", better="less", share_of="sent")
 
 KINDS: dict[str, Sequence[Kind]] = {
     "email": (
@@ -68,6 +77,8 @@ class Figure:
     change: Change | None
     href: str
     is_tracked: bool
+    is_partly_tracked: bool
+    """Whether the rate leaves out what was declared untracked, which the count has."""
 
     @property
     def tone(self) -> str:
@@ -84,10 +95,11 @@ def figures_of(
         Figure(
             kind,
             item["counts"][kind.count],
-            item["rates"][kind.rate] if kind.rate else None,
-            _change(kind, item, previous) if previous else None,
+            _rate(kind, item),
+            _change(kind, item, previous) if previous and (is_tracked or not kind.of_opens) else None,
             rows_of(kind.count),
             is_tracked or not kind.of_opens,
+            _is_partly_tracked(kind, item),
         )
         for kind in kinds
     ]
@@ -98,7 +110,23 @@ def not_attempted(item: Mapping[str, Any], rows_of: RowsOf) -> list[tuple[str, i
     return [(name, count, rows_of(name)) for name in NOT_ATTEMPTED if (count := item["counts"][name])]
 
 
+def _rate(kind: Kind, item: Mapping[str, Any]) -> float | None:
+    if kind.share_of:
+        whole = item["counts"][kind.share_of]
+        return item["counts"][kind.count] / whole if whole else None
+    return item["rates"][kind.rate] if kind.rate else None
+
+
+def _is_partly_tracked(kind: Kind, item: Mapping[str, Any]) -> bool:
+    """Rates of opens and clicks are over what was delivered and tracked: where they are none over all that was delivered, some
+    of it was not tracked."""
+    rate, counts = _rate(kind, item), item["counts"]
+    if not kind.of_opens or rate is None:
+        return False
+    return not math.isclose(rate * counts["delivered"], counts[kind.count], abs_tol=1e-6)
+
+
 def _change(kind: Kind, item: Mapping[str, Any], previous: Mapping[str, Any]) -> Change | None:
-    if kind.rate:
-        return change_of_rate(item["rates"][kind.rate], previous["rates"][kind.rate], kind.better)
+    if kind.is_rate:
+        return change_of_rate(_rate(kind, item), _rate(kind, previous), kind.better)
     return change_of_count(item["counts"][kind.count], previous["counts"][kind.count], kind.better)

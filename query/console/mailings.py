@@ -13,6 +13,7 @@ from query.console.figures import (
     DELIVERED,
     OPENED,
     OPENED_BY_PEOPLE,
+    UNDELIVERED,
     Figure,
     RowsOf,
     figures_of,
@@ -22,6 +23,8 @@ from query.periods import Span, common, day_span
 from schemas.times import format_optional
 
 _KINDS = (DELIVERED, OPENED, OPENED_BY_PEOPLE, CLICKED, BOUNCED, COMPLAINED)
+_KINDS_OF_TEXTS = (DELIVERED, UNDELIVERED)
+"""Text messages have no opens, clicks, bounces and complaints to speak of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def mailing_of(
     campaign = item["campaign"]
     url = campaign_url(visit, campaign, item.get("tenant")) if _has_page(campaign) else rows_of(None)
     is_tracked = item["tracking"]["opens"] != "no"
-    figures = figures_of(_KINDS, _compared(item), rows_of, is_tracked=is_tracked)
+    kinds = _KINDS_OF_TEXTS if item["channel"] == "sms" else _KINDS
+    figures = figures_of(kinds, _compared(item), rows_of, is_tracked=is_tracked)
     return Mailing(item, url, rows_of, {figure.kind.count: figure for figure in figures})
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from query.console.forms import Field, Option
 from query.console.visit import Visit, segment
 from query.console.wording import CATEGORIES as CATEGORY_WORDS
-from query.console.wording import CONSENT_SOURCES, STANDING_REASONS, Told
+from query.console.wording import CONSENT_SOURCES, STANDING_REASONS, Told, cause_of
 from query.moments import MONTHS
 from query.reports.declaring import Kind, Report
 from query.sender_authentication import BY_SETTING, NO_SELECTORS
@@ -181,7 +181,10 @@ def drawings(visit: Visit, report: Report, series: Mapping[str, Any], zone: str)
     return [
         Drawing(
             title=series["title"],
-            names=[words(name or "none") for name in stacked],
+            names=[
+                cause_of(name or "") if report.picture.by == "what" else words(name or "none")
+                for name in stacked
+            ],
             series=[[row.get(place, 0) for place in places] for row in stacked.values()],
             labels=labels,
             hrefs=hrefs,

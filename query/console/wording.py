@@ -12,6 +12,7 @@ from schemas.providers import PROVIDERS
 from schemas.standing import Reason
 from schemas.status import WORDINGS, Status
 from schemas.tenants import Scope
+from schemas.twilio_errors import ERRORS
 
 TONES: dict[Status, tuple[str, str]] = {
     Status.QUEUED: ("quiet", "◷"),
@@ -189,6 +190,34 @@ def done_here(remedy: str, address: str) -> str:
 def capitalised(text: str) -> str:
     """The beginning of a sentence; all else stays as it is."""
     return text[:1].upper() + text[1:]
+
+
+CAUSE_LABELS = {
+    "mailbox": "No such mailbox",
+    "domain": "No such domain",
+    "full": "Mailbox full",
+    "blocked": "Blocked as spam or by policy",
+    "blocklisted_ip": "Sending server blocklisted",
+    "rate_limited": "Too much at once",
+    "content": "Content refused",
+    "server": "Fault of their server",
+    "unknown": "Not known",
+    "suppressed_after_bounce": "Suppressed after a bounce",
+    "suppressed_after_complaint": "Suppressed after a complaint",
+}
+"""Causes of bounces and of suppressions, as short as a column is narrow; query.diagnosis.troubles tells them in sentences."""
+
+
+def cause_of(cause: str) -> str:
+    """A cause of bounces or suppressions by itself, or what providers and applications call theirs; '' is one not told."""
+    return CAUSE_LABELS.get(cause or "unknown") or cause.replace("_", " ").capitalize()
+
+
+def error_of(code: str) -> str:
+    """What an error of a text message is, to stand before its code; '' is none."""
+    if not code:
+        return "No error given"
+    return ERRORS[code].meaning.removesuffix(".") if code in ERRORS else "Error of the provider"
 
 
 _DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])

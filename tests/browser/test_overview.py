@@ -204,13 +204,21 @@ async def test_the_operator_sees_each_tenant_and_the_way_to_its_overview(
         await someone.sign_in(OPERATOR_KEY)
         tenants = page.get_by_role("region", name="Tenants, by what they sent")
         names = [text.strip() for text in await tenants.locator("tbody th").all_inner_texts()]
-        assert {"beta", "gamma"} <= {name.split("\n")[-1] for name in names}
-        link = tenants.locator("tr", has_text="beta").first.locator("td a").first
+        assert {"Beta Gymnastics", "Gamma Gymnastics"} <= {name.split("\n")[-1] for name in names}
+        await expect(tenants.get_by_title("beta", exact=True).first).to_have_text("Beta Gymnastics")
+        link = tenants.locator("tr", has_text="Beta").first.locator("td a").first
         href = await link.get_attribute("href")
         assert href
         assert len(rows_behind(stack, href, OPERATOR_KEY)) == number_of(await link.inner_text())
+        texts = tenants.locator("tr", has_text="Gamma").filter(has_text="SMS")
+        await expect(texts.locator("[data-label=Complained]")).to_have_text("–")
+        undelivered = texts.locator("[data-label=Undelivered] a")
+        (href,) = await undelivered.evaluate_all("all => all.map(each => each.getAttribute('href'))")
+        attempted = number_of(await texts.locator("[data-label=Attempted]").inner_text())
+        share = len(rows_behind(stack, href, OPERATOR_KEY)) / attempted
+        await expect(undelivered).to_have_text(rate_shown(share))
         await someone.look("overview-operator")
-        await tenants.get_by_role("link", name="beta").first.click()
+        await tenants.get_by_role("link", name="Beta").first.click()
         assert page.url.endswith("/?tenant=beta")
         await expect(tenants).to_have_count(0)
         cards = await _cards(_section(someone, "email"))

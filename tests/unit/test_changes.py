@@ -16,7 +16,7 @@ RATES = st.floats(0, 1)
         (75, 100, "▼", "25\N{NO-BREAK SPACE}%"),
         (0, 100, "▼", "100\N{NO-BREAK SPACE}%"),
         (1001, 1000, "▲", "under 1\N{NO-BREAK SPACE}%"),
-        (5000, 100, "▲", "50 times"),
+        (5000, 100, "▲", "50 times as many"),
         (7, 7, "", "as before"),
         (0, 0, "", "as before"),
         (7, 0, "▲", "none before"),

@@ -13,7 +13,18 @@ VALUES = st.lists(st.none() | st.floats(0, 1e9), min_size=1, max_size=60)
 
 @pytest.mark.parametrize(
     ("highest", "top"),
-    [(0, 1), (0.031, 0.05), (0.97, 1), (1, 1), (1.01, 2), (21, 25), (26, 50), (730, 1000), (1000, 1000)],
+    [
+        (0, 1),
+        (0.031, 0.04),
+        (0.97, 1),
+        (1, 1),
+        (1.01, 2),
+        (21, 25),
+        (26, 30),
+        (51, 60),
+        (730, 800),
+        (1000, 1000),
+    ],
 )
 def test_the_top_of_a_chart_is_a_round_number_at_or_above_its_highest_value(
     highest: float, top: float
@@ -40,7 +51,14 @@ def test_a_higher_value_is_never_drawn_lower(values: list[float | None]) -> None
 
 @pytest.mark.parametrize(
     ("highest", "values"),
-    [(1, [0, 1]), (2, [0, 1, 2]), (3, [0, 1, 2, 3, 4, 5]), (900, [0, 200, 400, 600, 800, 1000])],
+    [
+        (1, [0, 1]),
+        (2, [0, 1, 2]),
+        (3, [0, 1, 2, 3]),
+        (6, [0, 2, 4, 6]),
+        (8, [0, 2, 4, 6, 8]),
+        (900, [0, 200, 400, 600, 800, 1000]),
+    ],
 )
 def test_a_grid_of_counts_has_no_fractions(highest: int, values: list[float]) -> None:
     assert [tick.value for tick in charts.bars([[highest]], ["today"], whole=True).ticks] == values
@@ -49,6 +67,35 @@ def test_a_grid_of_counts_has_no_fractions(highest: int, values: list[float]) ->
 def test_a_gap_begins_the_line_anew() -> None:
     (path,) = charts.curves([[1, 1, None, 0, 0]], list("abcde")).paths
     assert path.count("M") == 2 and path.count("L") == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "whole", "dots"),
+    [
+        ([3, 0, 2], True, [0, 2]),  # no count, no dot
+        ([0.5, 0, None], False, [0, 1]),  # a rate of zero is one
+        ([1] * 32, True, []),  # they would hide each other
+        ([1.0, None, 1.0, None, *[1.0] * 28], False, [0, 2]),  # no line leads there
+    ],
+)
+def test_values_have_dots_where_these_say_something(
+    values: list[float | None], whole: bool, dots: list[int]
+) -> None:
+    (points,) = charts.curves([values], [""] * len(values), whole=whole).points
+    assert [point.index for point in points if point.is_dot] == dots
+    assert len(points) == len(values) - values.count(None)
+
+
+def test_what_is_never_counted_has_no_line_that_hides_the_others() -> None:
+    assert charts.curves([[0, 0], [1, 0]], ["a", "b"], whole=True).paths[0] == ""
+    assert charts.curves([[0, 0]], ["a", "b"]).paths != [""]
+
+
+def test_the_last_place_has_its_label_where_that_fits() -> None:
+    days = [f"day {day}" for day in range(90)]
+    assert charts.curves([[1] * 90], days, box=charts.HALF).labels[-1].text == "day 89"
+    few = charts.curves([[1, 1]], ["20 Nov 11:00", "20 Nov 12:00"], box=charts.PHONE).labels
+    assert [label.text for label in few] == ["20 Nov 11:00", "20 Nov 12:00"]
 
 
 def test_stacked_bars_stand_on_each_other_and_reach_the_sum() -> None:

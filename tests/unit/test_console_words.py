@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.providers.bounces import CAUSES
 from query import moments
 from query.console import wording
 from query.console.security import is_console, local_path
+from query.diagnosis.troubles import CAUSES as LONG
 from schemas.status import Status
 
 AT = "2026-11-27T13:03:07.000Z"
@@ -56,6 +58,20 @@ def test_a_date_of_a_form_comes_back_as_it_was_given(day: object, ends: bool, zo
 def test_a_rate_that_is_neither_none_nor_all_never_looks_like_it(rate: float, text: str) -> None:
     shown = wording.percent(rate).replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
     assert shown == text
+
+
+def test_every_cause_of_a_bounce_has_a_short_label_and_others_are_told_in_their_own_words() -> None:
+    assert set(CAUSES) <= set(wording.CAUSE_LABELS)
+    assert set(LONG) <= set(wording.CAUSE_LABELS)
+    assert [wording.cause_of(each) for each in ("mailbox", "", "not_spam")] == [
+        "No such mailbox", "Not known", "Not spam",
+    ]  # fmt: skip
+
+
+def test_an_error_of_a_text_message_is_told_by_its_meaning() -> None:
+    assert wording.error_of("30005") == "The number is unknown or no longer in service"
+    assert wording.error_of("99999") == "Error of the provider"
+    assert wording.error_of("") == "No error given"
 
 
 def test_every_status_has_a_tone_and_a_sign() -> None:

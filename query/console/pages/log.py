@@ -10,6 +10,7 @@ from query.console.forms import Field, Option, form_of
 from query.console.navigation import Entry
 from query.console.page import page, render
 from query.console.visit import Visit
+from query.console.wording import CAUSE_LABELS
 from query.lists import is_stream
 from query.routes.messages import PARAMETERS, messages_document, stream_messages
 from schemas.status import COUNTS, Status, label
@@ -77,7 +78,7 @@ def fields(channel: str, vocabulary: str) -> list[Field]:
         Field("reached_to", "For the first time before", "kept time"),
         Field("clicked_link", "Clicked link", "kept", none=True),
         Field("subject_is", "Subject is", "kept", none=True),
-        Field("cause", "Cause", "kept", none=True),
+        Field("cause", "Cause", "kept", list(CAUSE_LABELS.items()), none=True),
         Field("error_code", "Error", "kept", none=True),
         Field(
             "tracking",

@@ -15,6 +15,7 @@ from query.console.page import page, render
 from query.console.pages.log import fields
 from query.console.timelines import COUNTS, Timeline, timeline_of
 from query.console.visit import Visit
+from query.console.wording import cause_of
 from query.lists import is_stream
 from query.parameters import Parameter, choice
 from query.routes import messages
@@ -27,6 +28,7 @@ from query.routes.campaigns import (
 )
 from query.routes.messages import messages_document, stream_messages
 from query.routes.rates import rates_document
+from schemas.status import Status, label
 from schemas.times import format_time, parse_time
 
 PARAMETERS = {"bucket": Parameter(choice("hour", "day"))}
@@ -161,14 +163,16 @@ def _rows(visit: Visit, campaign: str, reached: str | None, **more: str) -> str:
     return campaign_url(visit, campaign, None, "/recipients", reached=reached, **more)
 
 
-def _funnel(one: Mapping[str, Any], rows_of: RowsOf) -> list[tuple[str, int, str]]:
-    """What each step kept; opens and clicks only where they can have been seen."""
-    steps = [("Attempted", "sent"), ("Delivered", "delivered")]
+def _funnel(one: Mapping[str, Any], rows_of: RowsOf) -> list[tuple[str, int, str, bool]]:
+    """What each step kept, where it leads, and whether its share is told; opens and clicks only where they can have been seen,
+    and without a share where some cannot: the rates are over the others alone."""
+    is_all_tracked = not one["untracked"]
+    steps = [("Attempted", "sent", True), ("Delivered", "delivered", True)]
     if one["channel"] != "sms" and one["tracking"]["opens"] != "no":
-        steps.append(("Opened", "opened"))
+        steps.append(("Opened", "opened", is_all_tracked))
     if one["channel"] != "sms" and one["tracking"]["clicks"] != "no":
-        steps.append(("Clicked", "clicked"))
-    return [(label, one["counts"][count], rows_of(count)) for label, count in steps]
+        steps.append(("Clicked", "clicked", is_all_tracked))
+    return [(label, one["counts"][count], rows_of(count), has_share) for label, count, has_share in steps]
 
 
 def _domains(visit: Visit, campaign: str, domains: Sequence[Item], causes: Sequence[Item]) -> list[Domain]:
@@ -191,7 +195,7 @@ def _domains(visit: Visit, campaign: str, domains: Sequence[Item], causes: Seque
 def _causes(visit: Visit, campaign: str, item: Item) -> list[tuple[str, int, str]]:
     """What came back for good and what was given up, of one domain and cause."""
     key = {name: value or "" for name, value in item["key"].items()}
-    told = key["cause"].replace("_", " ")
+    told = cause_of(key["cause"])
     return [
         (text, count, _rows(visit, campaign, name, **key))
         for name, text in (("bounced", told), ("soft_bounced", f"{told}, gave up"))
@@ -199,15 +203,20 @@ def _causes(visit: Visit, campaign: str, item: Item) -> list[tuple[str, int, str
     ]
 
 
-def _errors(visit: Visit, campaign: str, items: Sequence[Item]) -> list[tuple[str, str, int, str]]:
-    """Why text messages did not arrive: error, what became of them, count and URL, the most first."""
-    found = [
-        (code, name, count, _rows(visit, campaign, name, channel="sms", error_code=code))
-        for item in items
-        for name in _FAILED
-        if (code := item["key"]["error_code"]) and (count := item["counts"][name])
-    ]
-    return sorted(found, key=lambda each: -each[2])
+def _errors(
+    visit: Visit, campaign: str, items: Sequence[Item]
+) -> list[tuple[str | None, str, str, int, str]]:
+    """Why text messages did not arrive: error (None where none was given), status with its label, count and URL, the most
+    first."""
+    found = []
+    for item in items:
+        code = item["key"]["error_code"]
+        for name in _FAILED:
+            if count := item["counts"][name]:
+                href = _rows(visit, campaign, name, channel="sms", error_code=code or "")
+                told = label(Status(name), "sms", vocabulary=visit.vocabulary)
+                found.append((code, name, told, count, href))
+    return sorted(found, key=lambda each: -each[3])
 
 
 def _previous_url(visit: Visit, one: Mapping[str, Any]) -> str | None:

@@ -7,6 +7,7 @@ from query.console.mailings import mailing_of
 from query.console.navigation import Entry
 from query.console.page import page, render
 from query.console.visit import Visit
+from query.console.wording import CAUSE_LABELS
 from query.filters import span_of
 from query.lists import is_stream
 from query.routes.campaigns import PARAMETERS, campaigns_document, stream_campaigns
@@ -29,7 +30,7 @@ FIELDS = [
     Field("domain", "Recipients’ domain"),
     Field("tracking", "Tracking", "choice", [("none", "Declared untracked")], none=True),
     Field("subject_is", "Subject is", "kept", none=True),
-    Field("cause", "Cause", "kept", none=True),
+    Field("cause", "Cause", "kept", list(CAUSE_LABELS.items()), none=True),
     Field("error_code", "Error", "kept", none=True),
     Field("day", "On the day", "kept"),
 ]

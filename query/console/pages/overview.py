@@ -10,7 +10,21 @@ from typing import Any
 
 from aiohttp import web
 
-from query.console.figures import KINDS, Figure, RowsOf, figures_of, not_attempted
+from query.console.figures import (
+    ATTEMPTED,
+    BOUNCED,
+    COMPLAINED,
+    DELIVERED,
+    KINDS,
+    OPENED,
+    OPENED_BY_PEOPLE,
+    UNDELIVERED,
+    Figure,
+    Kind,
+    RowsOf,
+    figures_of,
+    not_attempted,
+)
 from query.console.mailings import mailing_of
 from query.console.navigation import Entry
 from query.console.page import page, render
@@ -37,10 +51,22 @@ LOGS = {"email": "/email-log", "sms": "/sms-log"}
 
 Item = dict[str, Any]
 
+_OF_TENANTS: Mapping[str, Mapping[str, Kind]] = {
+    "Attempted": {"email": ATTEMPTED, "sms": ATTEMPTED},
+    "Delivered": {"email": DELIVERED, "sms": DELIVERED},
+    "Opened": {"email": OPENED},
+    "By people": {"email": OPENED_BY_PEOPLE},
+    "Bounced or undelivered": {"email": BOUNCED, "sms": UNDELIVERED},
+    "Complained": {"email": COMPLAINED},
+}
+"""Headings of the table of tenants, each with its figure by channel."""
+
 _BACK = {"email": ("bounced", "soft_bounced"), "sms": ("undelivered",)}
 """Counts of what came back."""
 
 _MOST_WORST = 8
+_MOST_CAUSES = 100
+"""Domains with causes, of those that came back most for good and of those given up most, among which the worst are looked for."""
 _MOST_MAILINGS = 5
 _LATEST = 100
 """Mailings among which the latest to several people are looked for; a receipt is a mailing, too."""
@@ -75,6 +101,17 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class TenantRow:
+    """The figures of a tenant's channel: `url` leads to its overview."""
+
+    tenant: str
+    channel: str
+    figures: Sequence[Figure | None]
+    """One for each of _OF_TENANTS; None where the channel has none."""
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answers:
     """What the documents behind the page said."""
 
@@ -105,6 +142,7 @@ async def get_overview(visit: Visit) -> web.StreamResponse:
             mailing_of(visit, item, (span.from_ms, span.to_ms), visit.zone) for item in answers.mailings
         ],
         tenants=[_tenant(visit, span, item) for item in answers.tenants],
+        of_tenants=_OF_TENANTS,
         latest=latest,
         lag=lag_in_words(answers.readiness["behind"]),
         sendability=answers.readiness["sendability"],
@@ -122,6 +160,7 @@ async def _ask(visit: Visit, given: Mapping[str, Any], span: Range) -> Answers:
             rates({**within, "group_by": ["channel"], "compare": "previous"}),
             rates({**within, "group_by": ["day", "channel"], "tz": visit.zone, "limit": 500}),
             rates(_worst(within, "email", ["domain", "cause"], "-bounced")),
+            rates(_worst(within, "email", ["domain", "cause"], "-soft_bounced")),
             rates(_worst(within, "sms", ["error_code"], "-undelivered")),
         ),
         campaigns_document(context, principal, {**within, "tz": visit.zone, "limit": _LATEST}),
@@ -129,11 +168,14 @@ async def _ask(visit: Visit, given: Mapping[str, Any], span: Range) -> Answers:
         dead_letters_count(context, principal, within),
         readiness_document(context, visit.request.app[SENDING]),
     )
-    totals, days, worst_email, worst_sms = figures
+    totals, days, bounced, given_up, undelivered = figures
     return Answers(
         [item for item in totals["items"] if _is_any(item) or _is_any(item["previous"])],
         days["items"],
-        {"email": worst_email["items"], "sms": worst_sms["items"]},
+        {
+            "email": worst_of("email", [*bounced["items"], *given_up["items"]]),
+            "sms": worst_of("sms", undelivered["items"]),
+        },
         _to_several(mailings["items"]),
         tenants,
         dead_letters,
@@ -142,7 +184,17 @@ async def _ask(visit: Visit, given: Mapping[str, Any], span: Range) -> Answers:
 
 
 def _worst(within: Mapping[str, Any], channel: str, groups: list[str], sort: str) -> dict[str, Any]:
-    return {**within, "channel": channel, "group_by": groups, "sort": sort, "limit": 2 * _MOST_WORST}
+    return {**within, "channel": channel, "group_by": groups, "sort": sort, "limit": _MOST_CAUSES}
+
+
+def worst_of(channel: str, items: Sequence[Item]) -> list[Item]:
+    """The groups of which most came back, the worst first; each once, and only those of which anything did."""
+
+    def came_back(item: Item) -> int:
+        return sum(item["counts"][name] for name in _BACK[channel])
+
+    each_once = {tuple(item["key"].values()): item for item in items if came_back(item)}
+    return sorted(each_once.values(), key=came_back, reverse=True)[:_MOST_WORST]
 
 
 async def _by_tenant(visit: Visit, within: Mapping[str, Any]) -> list[Item]:
@@ -193,8 +245,7 @@ def _section(visit: Visit, span: Range, answers: Answers, channel: str) -> Secti
         [
             (item, partial(_rows, visit, channel, span.from_ms, span.to_ms, **_key(item)))
             for item in answers.worst[channel]
-            if any(item["counts"][name] for name in _BACK[channel])
-        ][:_MOST_WORST],
+        ],
         is_compared,
         delivered and is_tracked and not total["counts"]["opened"],
     )
@@ -204,11 +255,15 @@ def _key(item: Item) -> dict[str, str]:
     return {name: value or "" for name, value in item["key"].items()}
 
 
-def _tenant(visit: Visit, span: Range, item: Item) -> tuple[Item, RowsOf, str]:
-    """The figures of a tenant's channel, the way to its rows and to its overview."""
+def _tenant(visit: Visit, span: Range, item: Item) -> TenantRow:
     tenant, channel = item["key"]["tenant"], item["key"]["channel"]
     rows_of = partial(_rows, visit, channel, span.from_ms, span.to_ms, tenant=tenant)
-    return item, rows_of, visit.here(tenant=tenant)
+    kinds = [of_channel.get(channel) for of_channel in _OF_TENANTS.values()]
+    found = {
+        figure.kind.count: figure for figure in figures_of([kind for kind in kinds if kind], item, rows_of)
+    }
+    figures = [found[kind.count] if kind else None for kind in kinds]
+    return TenantRow(tenant, channel, figures, visit.here(tenant=tenant))
 
 
 def _charts(visit: Visit, channel: str, dates: Sequence[date], items: list[Item]) -> list[Chart]:
