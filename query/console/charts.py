@@ -15,6 +15,7 @@ INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 FLOOR = TOP + INNER_HEIGHT
 
 _MOST_LABELS = 8
+"""Labels at equal distances; the last place may have one more."""
 _MOST_DOTS = 31
 """Places of a line up to which each value has a dot: those of more would hide each other."""
 _GAP = 14
@@ -293,4 +294,4 @@ def _labels(labels: Sequence[str], xs: Sequence[float], box: Box) -> list[Label]
                 continue
         found.append(Label(round(x, 2), text))
         taken = x + half
-    return found[:_MOST_LABELS]
+    return found

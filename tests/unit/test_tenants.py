@@ -62,6 +62,7 @@ def test_a_whole_file_is_read_as_it_stands() -> None:
     assert acme.limits.recipients_per_hour == 5000
     assert tenants.shared_topics == {ARN + "-shared"}
     assert (tenants.vocabulary("acme"), tenants.vocabulary("gone")) == ("iclasspro", "waybill")
+    assert (tenants.name("acme"), tenants.name("gone")) == (tenants["acme"].name, "gone")
 
 
 def test_what_is_left_out_has_its_default() -> None:
