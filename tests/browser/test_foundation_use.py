@@ -417,7 +417,7 @@ async def test_charts_whose_parts_are_links_meet_wcag_and_lead_to_the_rows(
             visit=None,
             days=["1 Nov", "2 Nov", "3 Nov"],
             places=["/a", "/b", "/c"],
-            steps=[("Sent", 10, "/a"), ("Delivered", 8, "/b"), ("Opened", 0, "/c")],
+            steps=[("Sent", 10, "/a", True), ("Delivered", 8, "/b", True), ("Opened", 0, "/c", False)],
         )
     )
     async with reader(color_scheme=theme) as someone:

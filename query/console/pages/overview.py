@@ -258,11 +258,8 @@ def _key(item: Item) -> dict[str, str]:
 def _tenant(visit: Visit, span: Range, item: Item) -> TenantRow:
     tenant, channel = item["key"]["tenant"], item["key"]["channel"]
     rows_of = partial(_rows, visit, channel, span.from_ms, span.to_ms, tenant=tenant)
-    kinds = [of_channel.get(channel) for of_channel in _OF_TENANTS.values()]
-    found = {
-        figure.kind.count: figure for figure in figures_of([kind for kind in kinds if kind], item, rows_of)
-    }
-    figures = [found[kind.count] if kind else None for kind in kinds]
+    kinds = [by_channel.get(channel) for by_channel in _OF_TENANTS.values()]
+    figures = [figures_of([kind], item, rows_of)[0] if kind else None for kind in kinds]
     return TenantRow(tenant, channel, figures, visit.here(tenant=tenant))
 
 
