@@ -121,11 +121,21 @@ def named(row: Row, zone: str) -> str:
     words = row.get("subject") or row.get("text")
     if not words:
         return f"the message of {on(row['at'], zone)}"
-    told = " ".join(words.split())
-    return f"“{told[:_NAMED] + '…' if len(told) > _NAMED else told}” of {on(row['at'], zone)}"
+    return f"“{short(words, _NAMED)}” of {on(row['at'], zone)}"
 
 
 _NAMED = 60
+
+
+def short(text: str, most: int) -> str:
+    """A text in one line; of a longer one so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]}…"
+
+
+def coded(fact: str, code: str | None) -> str:
+    """A fact with the code that it was reported with."""
+    return f"{fact}, code {code}" if code else fact
 
 
 def arrived(row: Row) -> bool:

@@ -9,9 +9,11 @@ from query.diagnosis.findings import (
     Row,
     Severity,
     arrived,
+    coded,
     named,
     on,
     seen_by_a_person,
+    short,
 )
 from query.diagnosis.troubles import UNDER_WAY_MS, Trouble, trouble_of, why_of
 from query.diagnosis.typos import MAILBOX_PROVIDERS
@@ -19,6 +21,8 @@ from schemas.addresses import domain_of
 from schemas.times import parse_time
 
 _PROOFS = 3
+_SUBJECT = 100
+"""Characters of a subject to search by."""
 _OLD_MS = 30 * 86_400_000
 """Trouble that is older, and was followed by a message that arrived, is over."""
 
@@ -60,36 +64,56 @@ def _finding(evidence: AddressEvidence, trouble: Trouble, rows: Sequence[Row], *
         newest=newest,
         why=why_of(trouble, rows[0]),
     )
-    return Finding(
-        trouble.code,
-        Severity.ERROR if trouble.lasting and not over else Severity.WARNING,
-        text[0].upper() + text[1:] + (" Later ones did arrive." if over else ""),
-        trouble.remedy.format(
-            senders=exact_senders(evidence.senders, rows[0]),
-            until=on(until, evidence.zone) if until else "after some days",
-        ),
-        [_proof(row) for row in rows[:_PROOFS]],
+    text = text[0].upper() + text[1:]
+    remedy = trouble.remedy.format(
+        senders=exact_senders(evidence.senders, rows[0]),
+        until=on(until, evidence.zone) if until else "after some days",
     )
+    proofs = [_proof(row) for row in rows[:_PROOFS]]
+    lasting = trouble.lasting and not over
+    if over:
+        text += " Later ones did arrive."
+    elif reset := _reset_after(evidence, trouble, proofs[0].at or rows[0]["at"]):
+        lasting = False
+        text += f" That was before {reset['actor']} reset the address"
+        text += "." if _is_before(reset["at"], evidence.messages[0]["at"]) else "; nothing was sent since."
+        remedy = "Send again what is still wanted, and watch whether it arrives."
+    return Finding(trouble.code, Severity.ERROR if lasting else Severity.WARNING, text, remedy, proofs)
+
+
+_OF_STANDING = ("bounced", "invalid_number", "landline", "held_back")
+"""What makes an address invalid, and what is held back for it."""
 
 
 def _is_told_already(evidence: AddressEvidence, trouble: Trouble) -> bool:
     """What made the address invalid, and what was held back for it, the finding on its standing tells."""
     row = evidence.standing
-    invalid = row is not None and row["standing"] == "invalid"
-    return invalid and trouble.code in ("bounced", "invalid_number", "landline", "held_back")
+    return row is not None and row["standing"] == "invalid" and trouble.code in _OF_STANDING
+
+
+def _reset_after(evidence: AddressEvidence, trouble: Trouble, at: str) -> Row | None:
+    """The reset that came after such trouble and set aside what it says of the address."""
+    reset: Row | None = evidence.standing["reset"] if evidence.standing else None
+    after = reset is not None and _is_before(at, reset["at"])
+    return reset if after and trouble.code in _OF_STANDING else None
+
+
+def _is_before(at: str, other: str) -> bool:
+    return parse_time(at) < parse_time(other)
 
 
 def _proof(row: Row) -> Proof:
     """The message's last word, as the provider gave it."""
-    bounce = row["bounce"] if row["status"] == "bounced" else row["soft_bounce"] if row["gave_up"] else None
-    told = bounce or (row["delay"] if row["status"] == "sent" else None)
+    if row["status"] == "bounced":
+        fact, told = "hard bounce", row["bounce"]
+    elif row["gave_up"]:
+        fact, told = "soft bounce", row["soft_bounce"]
+    else:
+        fact, told = "delayed", row["delay"] if row["status"] == "sent" else None
     if told:
-        fact = " ".join(
-            part for part in (row["status"], told.get("subtype") or told.get("type"), told["code"]) if part
-        )
-        return Proof(told["at"], row["message_id"], fact, told["diagnostic"])
-    fact = " ".join(part for part in (row["status"], row["reason"], row["error_code"]) if part)
-    return Proof(row["updated_at"], row["message_id"], fact, row["error"])
+        return Proof(told["at"], row["message_id"], coded(fact, told["code"]), told["diagnostic"])
+    fact = ", ".join([row["status"], *([row["reason"].replace("_", " ")] if row["reason"] else [])])
+    return Proof(row["updated_at"], row["message_id"], coded(fact, row["error_code"]), row["error"])
 
 
 def not_seen(evidence: AddressEvidence) -> Iterator[Finding]:
@@ -118,7 +142,7 @@ def not_seen(evidence: AddressEvidence) -> Iterator[Finding]:
 
 
 def _where_to_look(evidence: AddressEvidence, row: Row) -> str:
-    subject = f" and the subject “{row['subject']}”" if row["subject"] else ""
+    subject = f" and the subject “{short(row['subject'], _SUBJECT)}”" if row["subject"] else ""
     told = (
         "Look in spam, promotions and other tabs. Search by the exact sender "
         f"{exact_senders(evidence.senders, row)}{subject}. Add the sender to the safe senders."

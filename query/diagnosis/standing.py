@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from query.diagnosis.evidence import AddressEvidence
-from query.diagnosis.findings import Finding, Proof, Row, Severity, on
+from query.diagnosis.findings import Finding, Proof, Row, Severity, coded, on
 from query.diagnosis.troubles import why
 from schemas.standing import IMPORTED, Reason
 
@@ -73,10 +73,8 @@ def by_reset(address: str) -> str:
 
 
 def _proof(row: Row) -> Proof:
-    code = f", code {row['code']}" if row["code"] else ""
-    return Proof(
-        row["since"], row["message_id"], f"{row['reason'].replace('_', ' ')}{code}", row["diagnostic"]
-    )
+    fact = coded(row["reason"].replace("_", " "), row["code"])
+    return Proof(row["since"], row["message_id"], fact, row["diagnostic"])
 
 
 def soft_bouncing(evidence: AddressEvidence) -> Iterator[Finding]:
@@ -91,12 +89,12 @@ def soft_bouncing(evidence: AddressEvidence) -> Iterator[Finding]:
         f"{'The latest message' if count == 1 else f'The latest {count} messages in a row'} could not be delivered for now"
         f"{why(bounce['cause'])}. After {evidence.soft_bounce_limit} in a row the address is no longer written to.",
         "Ask the recipient to see to the mailbox, or for another address.",
-        [Proof(bounce["at"], bounce["message_id"], _told(bounce), bounce["diagnostic"])],
+        [
+            Proof(
+                bounce["at"], bounce["message_id"], coded("soft bounce", bounce["code"]), bounce["diagnostic"]
+            )
+        ],
     )
-
-
-def _told(bounce: Row) -> str:
-    return " ".join(part for part in ("soft bounce", bounce["subtype"], bounce["code"]) if part)
 
 
 def on_the_providers_list(evidence: AddressEvidence) -> Iterator[Finding]:

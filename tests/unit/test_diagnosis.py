@@ -73,6 +73,38 @@ def test_an_address_that_was_reset_here_and_not_at_the_provider_still_gets_nothi
     assert found.evidence[0].said == "ticket 4711"
 
 
+@pytest.mark.parametrize(
+    ("sent_since", "told"),
+    [
+        ([], "That was before Sam Lee reset the address; nothing was sent since."),
+        ([message("sent", 0.01)], "That was before Sam Lee reset the address."),
+    ],
+)
+def test_a_bounce_before_a_reset_is_no_cause_any_more(sent_since: list[dict[str, Any]], told: str) -> None:
+    reset = {
+        "at": format_time(NOW - HOUR),
+        "actor": "Sam Lee",
+        "reason": "r",
+        "key": "c",
+        "lifted": "hard_bounce",
+    }
+    bounced = message("bounced", bounce=bounce("mailbox"))
+    found = the("bounced", of_address(ann(*sent_since, bounced, standing=standing(reset=reset))))
+    assert found.severity is Severity.WARNING
+    assert found.text.endswith(told)
+    assert found.remedy == "Send again what is still wanted, and watch whether it arrives."
+    blocked = message("bounced", bounce=bounce("blocked"))
+    other = the("blocked_by_organisation", of_address(ann(blocked, standing=standing(reset=reset))))
+    assert (other.severity, "reset" in other.text) == (Severity.ERROR, False)
+    later = standing(reset=reset | {"at": format_time(NOW - 3 * DAY)})
+    assert the("bounced", of_address(ann(bounced, standing=later))).severity is Severity.ERROR
+
+
+def test_a_long_subject_to_search_by_is_cut() -> None:
+    found = the("delivered_not_seen", of_address(ann(message("delivered", subject="x\n" * 500))))
+    assert f"the subject “{'x ' * 50}…”." in found.remedy
+
+
 def test_a_row_of_soft_bounces_is_told_whole_also_where_a_later_message_arrived() -> None:
     for count, told in ((0, "5 messages in a row"), (2, "5 messages in a row"), (7, "7 messages in a row")):
         row = standing("repeated_soft_bounces", soft_bounces_in_a_row=count, cause="full")
@@ -286,7 +318,7 @@ def test_a_mailbox_provider_has_no_it_department_to_ask() -> None:
 def test_the_evidence_has_the_servers_own_words() -> None:
     row = message("bounced", bounce=bounce("blocked", "5.7.1", "550 5.7.1 denied by policy"))
     (proof,) = the("blocked_by_organisation", of_address(ann(row))).evidence
-    assert (proof.said, proof.fact) == ("550 5.7.1 denied by policy", "bounced General 5.7.1")
+    assert (proof.said, proof.fact) == ("550 5.7.1 denied by policy", "hard bounce, code 5.7.1")
 
 
 def test_while_the_provider_still_tries_it_is_told_until_when() -> None:
@@ -299,7 +331,7 @@ def test_while_the_provider_still_tries_it_is_told_until_when() -> None:
     }
     found = the("still_trying", of_address(ann(message("sent", 0.2, delay=delay))))
     assert "it stops trying 23 Nov 2026 10:00 UTC" in found.remedy
-    assert (found.evidence[0].said, found.evidence[0].fact) == ("421 busy", "sent General 4.4.1")
+    assert (found.evidence[0].said, found.evidence[0].fact) == ("421 busy", "delayed, code 4.4.1")
     assert "Class list" in found.text and ":" not in found.text.partition("UTC")[2]
 
 

@@ -60,7 +60,7 @@ def _recorded(before: Mapping[str, Any], given: Mapping[str, str]) -> str:
     reason = given["reason"] if len(given["reason"]) <= _TOLD else f"{given['reason'][:_TOLD]}…"
     by = f"Recorded with it: {given['actor'][:_TOLD]}, “{reason}”."
     if before["standing"] == Standing.INVALID:
-        return f"{before['address']} is reset and may be written to again. {by}"
+        return f"{before['address']} is reset: it is no longer blocked. {by}"
     return f"{before['address']} was not blocked; that its reset was asked for is kept. {by}"
 
 
