@@ -118,7 +118,7 @@ def _shown(visit: Visit, field: Field, value: str) -> tuple[str, str]:
 
 def _told(visit: Visit, field: Field, value: str) -> str:
     if not value:
-        return "none"
+        return "not set"
     if field.kind in ("from", "to", "kept time"):
         try:
             return minute(local(from_field(value, visit.zone), visit.zone))

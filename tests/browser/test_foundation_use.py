@@ -134,12 +134,12 @@ async def test_what_has_no_mailing_is_found_by_ticking_none(analyst: Reader) -> 
     page = analyst.page
     await page.goto("/email-log?method=alone")
     await expect(page.locator("tbody tr")).to_have_count(3)
-    await page.get_by_role("checkbox", name="none (Mailing)").check()
+    await page.get_by_role("checkbox", name="not set (Mailing)").check()
     await page.get_by_role("button", name="Find").click()
     await expect(page.locator("tbody tr")).to_have_count(2)
     query = parse_qs(urlsplit(page.url).query, keep_blank_values=True)
     assert query == {"method": ["alone"], "campaign": [""]}
-    await expect(page.get_by_role("checkbox", name="none (Mailing)")).to_be_checked()
+    await expect(page.get_by_role("checkbox", name="not set (Mailing)")).to_be_checked()
     await analyst.look("email-log-none")
     await page.get_by_label("Filters in force").get_by_role("link", name="Mailing").click()
     await expect(page.locator("tbody tr")).to_have_count(3)

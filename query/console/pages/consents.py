@@ -25,17 +25,16 @@ STANDING = Entry("People", "Consents", NOW)
 ENTRIES = (STANDING, Entry("People", "Consent log", CHANGES))
 
 _WAYS = [(OUT, "Opted out"), (IN, "Opted in")]
-_SHARED = [
-    Field(
-        "category",
-        "Category",
-        "choice",
-        [(name, told.label) for name, told in CATEGORIES.items()],
-        primary=True,
-    ),
-    Field("channel", "Channel", "choice", [("email", "Email"), ("sms", "SMS")], primary=True),
-]
+_ADDRESS = Field("address", "Address", "search", primary=True)
+_CATEGORY = Field(
+    "category",
+    "Category",
+    "choice",
+    [(name, told.label) for name, told in CATEGORIES.items()],
+    primary=True,
+)
 _FURTHER = [
+    Field("channel", "Channel", "choice", [("email", "Email"), ("sms", "SMS")]),
     Field("domain", "Domain"),
     Field("source", "Known from", "choice", list(CONSENT_SOURCES.items())),
     Field("sender", "Of one sender", none=True),
@@ -43,21 +42,21 @@ _FURTHER = [
 ]
 
 FILTERS = [
-    Field("address", "Address", primary=True),
+    _ADDRESS,
     Field("state", "State", "choice", _WAYS, primary=True),
-    *_SHARED,
+    _CATEGORY,
     Field("as_of", "As of the end of", "to", primary=True),
-    Field("from", "Stands since", "from"),
-    Field("to", "Stands since before", "to"),
+    Field("from", "Since, from", "from"),
+    Field("to", "Since, to", "to"),
     *_FURTHER,
 ]
 LOG_FILTERS = [
-    Field("address", "Address", primary=True),
+    _ADDRESS,
     Field("actor", "Who", primary=True),
     Field("from", "From", "from", primary=True),
     Field("to", "To", "to", primary=True),
     Field("consent", "Change", "choice", _WAYS, primary=True),
-    *_SHARED,
+    _CATEGORY,
     *_FURTHER,
 ]
 
