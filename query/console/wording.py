@@ -1,7 +1,7 @@
 """How things look to people: a tone and a sign for each status, standings and consents in words, numbers and rates as text."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
@@ -218,6 +218,43 @@ def error_of(code: str) -> str:
     if not code:
         return "No error given"
     return ERRORS[code].meaning.removesuffix(".") if code in ERRORS else "Error of the provider"
+
+
+def by_remedy(findings: Iterable[Mapping[str, Any]], about: str) -> list[list[Mapping[str, Any]]]:
+    """Findings of a diagnosis, those of one severity and remedy together: about several addresses the same is often to be done.
+    `about` is the address of those that name none."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for one in findings:
+        remedy = done_here(one["remedy"], one["address"] or about)
+        groups.setdefault((one["severity"], remedy), []).append(one)
+    return list(groups.values())
+
+
+class Why(NamedTuple):
+    """Why a message did not get through: in plain words, and in those of the server or carrier that told it; at least one."""
+
+    words: str
+    said: str
+
+    @property
+    def short(self) -> str:
+        """What a list has room for."""
+        return self.words or self.said
+
+
+def why_of(item: Mapping[str, Any]) -> Why | None:
+    """Why the message of an item of the log did not get through; None where nothing tells."""
+    bounce = item["bounce"] or (item["soft_bounce"] if item["gave_up"] else None) or {}
+    cause = item["reason"] or bounce.get("cause")
+    why = Why(cause_of(cause) if cause else "", item["error"] or bounce.get("diagnostic") or "")
+    return why if why.short else None
+
+
+def spelled(address: str) -> str:
+    """An address as it was given, with a sign for each space and the number of each sign that nobody sees."""
+    return "".join(
+        "␣" if sign == " " else sign if sign.isprintable() else f"[U+{ord(sign):04X}]" for sign in address
+    )
 
 
 _DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])

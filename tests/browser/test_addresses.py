@@ -124,8 +124,10 @@ async def test_a_bounce_is_explained_on_its_address_and_reset_by_staff_who_see_i
     eventually(lambda: _standing(stack, address) == "invalid", 20, f"{address} is blocked")
     await page.goto(_path(address))
     await expect(page.locator("#standing ~ .state")).to_contain_text("Hard bounce")
-    cause = page.get_by_role("link", name="the message that it came from")
+    cause = page.get_by_role("link", name="Open the message")
     await expect(cause).to_have_attribute("href", re.compile(rf"^/messages/{message}#event-[0-9a-f]+$"))
+    await expect(page.locator(".facts")).to_contain_text("Hard bounce: there is no such mailbox (5.1.1)")
+    await expect(page.locator(".side [aria-current=page]")).to_have_text(["Suppression list"])
     await expect(page.get_by_role("link", name="Issue report")).to_have_attribute(
         "href", f"{_path(address)}/issue-report?channel=email"
     )
@@ -148,11 +150,13 @@ async def test_a_bounce_is_explained_on_its_address_and_reset_by_staff_who_see_i
     await page.get_by_label("Your name").fill("Robin")
     await page.get_by_role("button", name="Reset").click()
     told = page.get_by_role("status")
-    await expect(told).to_contain_text(f"{address} is reset and may be written to again")
+    await expect(told).to_contain_text(f"{address} is reset: it is no longer blocked.")
     await expect(told).to_contain_text("Robin, “They have a mailbox again”")
     await expect(told).not_to_contain_text("not reached the store yet")
     await expect(page.locator("#standing ~ .state")).to_contain_text("Valid")
     await expect(page.locator(".facts")).to_contain_text("by Robin: They have a mailbox again")
+    await expect(finding).to_contain_text("That was before Robin reset the address; nothing was sent since.")
+    await expect(page.get_by_label("Breadcrumb")).to_contain_text("Email log")
     await staff.look("address-reset")
 
 
@@ -262,7 +266,7 @@ async def test_the_operator_sees_all_tenants_addresses_and_whose_each_is(reader:
         await expect(page.locator("thead")).to_contain_text("Tenant")
         await page.get_by_role("link", name=f"person-069@{DOMAIN}").click()
         await expect(page).to_have_url(re.compile("tenant=gamma"))
-        await expect(page.locator(".facts")).to_contain_text("gamma")
+        await expect(page.locator(".facts")).to_contain_text("Gamma Gymnastics")
 
 
 async def test_the_search_of_every_page_leads_to_an_address(staff: Reader) -> None:

@@ -102,13 +102,15 @@ async def staff(reader: OpenReader) -> AsyncIterator[Reader]:
 async def test_a_customer_has_a_name_a_kind_and_addresses_with_the_primary_ones_marked(staff: Reader) -> None:
     page = staff.page
     await expect(page.get_by_role("heading", level=1)).to_have_text("Ann Ö'Neill <b>")
-    await expect(page.locator(".facts")).to_contain_text("client")
+    await expect(page.locator(".facts")).to_contain_text("Client")
     addresses = page.locator("table", has_text="On file").locator("tbody tr")
     await expect(addresses).to_have_count(4)
-    for address, told in ((PRIMARY, "Primary"), (SECOND, "yes"), (OTHER, "Not on file")):
+    for address, told in ((PRIMARY, "Primary"), (SECOND, "On file"), (OTHER, "Not on file")):
         row = addresses.filter(has=page.get_by_role("link", name=address, exact=True))
         await expect(row).to_contain_text(told)
         await expect(row).to_contain_text("Valid")
+    await expect(addresses.first).to_contain_text(f"given as ␣{PRIMARY}")
+    await expect(page.locator(".meant")).to_have_count(0)
     await expect(page.locator(".findings").first).to_contain_text(f"went to {OTHER}, which is not on file")
     await staff.look("customer")
 
@@ -209,6 +211,6 @@ async def test_the_operator_sees_whose_customer_it_is_and_stays_with_that_tenant
     async with reader() as someone:
         page = someone.page
         await someone.sign_in(OPERATOR_KEY, f"/customers/{quote(CUSTOMER, safe='')}")
-        await expect(page.locator(".facts")).to_contain_text("gamma")
+        await expect(page.locator(".facts")).to_contain_text("Gamma Gymnastics")
         await page.get_by_role("link", name=PRIMARY, exact=True).first.click()
         await expect(page).to_have_url(re.compile("tenant=gamma"))

@@ -113,6 +113,26 @@ async def test_a_search_and_filters_stand_in_the_url_and_each_can_be_taken_away(
     await expect(page).to_have_url(re.compile(r"\?status=bounced$"))
 
 
+async def test_a_subject_leads_to_its_message_and_a_recipient_to_their_address(analyst: Reader) -> None:
+    row = analyst.page.locator("tbody tr").first
+    address = (await row.locator(".whom bdi").inner_text()).strip()
+    to_message = await row.locator(".what .opens").get_attribute("href")
+    assert re.match(rf"/messages/[^?]+\?recipient={re.escape(address)}$", to_message or "")
+    await row.get_by_role("link", name=address).click()
+    await expect(analyst.page.get_by_role("heading", level=1)).to_have_text(address)
+    await expect(analyst.page.get_by_label("Breadcrumb")).to_contain_text("Email log")
+    await expect(analyst.page.locator(".side [aria-current=page]")).to_have_text(["Email log"])
+
+
+async def test_a_bounce_is_told_in_plain_words_with_the_servers_own_as_a_tooltip(analyst: Reader) -> None:
+    page = analyst.page
+    bounced = next(row for row in _ours("email", status="bounced") if row["bounce"]["cause"] == "mailbox")
+    await page.goto(f"/email-log?status=bounced&cause=mailbox&recipient={bounced['recipient']}")
+    why = page.locator("tbody .why").first
+    await expect(why).to_have_text("there is no such mailbox")
+    await expect(why).to_have_attribute("title", re.compile("550 5.1.1"))
+
+
 async def test_the_whole_result_comes_as_csv(analyst: Reader) -> None:
     page = analyst.page
     await page.goto("/email-log?customer=42")
@@ -178,8 +198,11 @@ async def test_the_operator_sees_all_tenants_or_the_one_chosen_which_stays_chose
         await someone.look("email-log-operator")
         for row in await page.locator("tbody tr").all():
             # Another tenant may have a message of the same id.
-            link = await row.locator("a.opens").get_attribute("href")
-            assert f"tenant={await row.locator('td[data-label=Tenant]').inner_text()}" in (link or "")
+            tenant = row.locator("td[data-label=Tenant] span")
+            id_ = await tenant.get_attribute("title")
+            assert id_ is not None and await tenant.inner_text() == f"{id_.title()} Gymnastics"
+            for link in (row.locator("a.opens"), row.locator(".whom a").first):
+                assert f"tenant={id_}" in (await link.get_attribute("href") or "")
         await page.get_by_label("Tenant").select_option("zeta")
         await expect(page).to_have_url(re.compile(r"/email-log\?tenant=zeta$"))
         await page.goto("/sms-log")

@@ -1,5 +1,7 @@
 """The console's pages about people: every word of the API has one for people, and what a form sends."""
 
+from typing import Any
+
 import pytest
 
 from query.console import wording
@@ -43,6 +45,55 @@ def test_a_message_is_called_by_its_subject_or_text(
     message: dict[str, str | None] | None, title: str
 ) -> None:
     assert wording.title_of(message) == title
+
+
+_BOUNCE = {"cause": "mailbox", "diagnostic": "smtp; 550 5.1.1 no such user"}
+_NOTHING = {"reason": None, "error": None, "bounce": None, "soft_bounce": None, "gave_up": False}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words", "said"),
+    [
+        ({"bounce": _BOUNCE}, "No such mailbox", "smtp; 550 5.1.1 no such user"),
+        ({"bounce": _BOUNCE | {"cause": None}}, "", "smtp; 550 5.1.1 no such user"),
+        (
+            {"soft_bounce": _BOUNCE, "gave_up": True},
+            "No such mailbox",
+            "smtp; 550 5.1.1 no such user",
+        ),
+        ({"reason": "suppressed_after_bounce"}, "Suppressed after a bounce", ""),
+        ({"reason": "class_was_canceled", "error": "x"}, "Class was canceled", "x"),
+        ({"error": "Twilio’s words"}, "", "Twilio’s words"),
+    ],
+)
+def test_why_a_message_did_not_get_through_is_told_in_plain_words_before_the_servers_own(
+    fields: dict[str, Any], words: str, said: str
+) -> None:
+    why = wording.why_of(_NOTHING | fields)
+    assert why is not None
+    assert (why.words, why.said, why.short) == (words, said, words or said)
+
+
+@pytest.mark.parametrize("fields", [{}, {"soft_bounce": _BOUNCE}])
+def test_of_a_message_that_may_get_through_nothing_is_told(fields: dict[str, Any]) -> None:
+    assert wording.why_of(_NOTHING | fields) is None
+
+
+def test_what_is_to_be_done_about_several_addresses_is_told_once() -> None:
+    findings = [
+        finding.of(address).document()
+        for address in ("ann@example.org", "eve@example.org")
+        for finding in of_address(AddressEvidence("email", address, NOW, standing("hard_bounce"))).findings
+    ]
+    causes, *_ = groups = wording.by_remedy(findings, "")
+    assert [one["address"] for one in causes] == ["ann@example.org", "eve@example.org"]
+    assert sorted(map(str, findings)) == sorted(str(one) for group in groups for one in group)
+    assert len(groups) < len(findings)
+
+
+def test_stray_spaces_and_signs_of_an_address_can_be_seen() -> None:
+    assert wording.spelled(" ann@example.org\u200b\u00a0") == "␣ann@example.org[U+200B][U+00A0]"
+    assert wording.spelled("Ä@example.org") == "Ä@example.org"
 
 
 def test_a_quoted_text_does_not_turn_the_sentence_around_it() -> None:

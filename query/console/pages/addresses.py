@@ -9,6 +9,7 @@ from aiohttp import web
 from query.console.forms import Field, form_of
 from query.console.navigation import Entry
 from query.console.page import page, render
+from query.console.pages.log import LOGS
 from query.console.visit import Visit
 from query.console.wording import STANDING_REASONS
 from query.lists import is_stream
@@ -30,7 +31,8 @@ from schemas.standing import Standing
 
 SUPPRESSED = "/addresses"
 
-ENTRIES = (Entry("People", "Suppression list", SUPPRESSED),)
+LIST = Entry("People", "Suppression list", SUPPRESSED)
+ENTRIES = (LIST,)
 
 FILTERS = [
     Field("address", "Search", "search", primary=True, placeholder="Address or number"),
@@ -78,13 +80,16 @@ async def get_address(visit: Visit) -> web.StreamResponse:
         _known(visit, given, address),
     )
     if known is None:
-        return render(visit, "unknown_address.html", status=404, place=place, diagnosis=diagnosis)
+        return render(
+            visit, "unknown_address.html", status=404, place=place, diagnosis=diagnosis, above=LOGS[place[0]]
+        )
     tenant = known.get("tenant") or visit.principal.tenant
     assert tenant is not None, "what is known of an address is known of one tenant's"
     rules = visit.context.tenants.tenants.get(tenant)
     return render(
         visit,
         "address.html",
+        above=LIST if known["standing"] == Standing.INVALID else LOGS[known["channel"]],
         known=known,
         tenant=tenant if visit.is_operator else None,
         diagnosis=diagnosis,

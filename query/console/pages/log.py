@@ -17,7 +17,10 @@ from schemas.status import COUNTS, Status, label
 
 EMAIL, SMS = "/email-log", "/sms-log"
 
-ENTRIES = (Entry("Messages", "Email log", EMAIL), Entry("Messages", "SMS log", SMS))
+LOGS = {"email": Entry("Messages", "Email log", EMAIL), "sms": Entry("Messages", "SMS log", SMS)}
+"""The log of each channel."""
+
+ENTRIES = tuple(LOGS.values())
 
 
 async def get_email_log(visit: Visit) -> web.StreamResponse:
@@ -72,7 +75,7 @@ def fields(channel: str, vocabulary: str) -> list[Field]:
         Field("document", "Document", none=True),
         *([Field("method", "Method", none=True)] if channel == "email" else []),
         Field("reached", "Ever was", "choices", [(name, name.replace("_", " ")) for name in COUNTS]),
-        Field("gave_up", "Gave up after a soft bounce", "choice", [("true", "yes"), ("false", "no")]),
+        Field("gave_up", "Gave up", "choice", [("true", "yes"), ("false", "no")]),
         Field("updated_from", "Changed since", "from"),
         Field("reached_from", "For the first time from", "kept time"),
         Field("reached_to", "For the first time before", "kept time"),
