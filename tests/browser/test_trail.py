@@ -357,13 +357,13 @@ async def test_the_operator_follows_a_row_to_its_message_and_names_the_tenant_wh
     async with reader() as someone:
         page = someone.page
         await someone.sign_in(OPERATOR_KEY, _path("theirs"))
-        await expect(page.locator(".about")).to_contain_text("beta")
+        await expect(page.locator(".about")).to_contain_text("Beta Gymnastics")
         await expect(page.get_by_role("link", name="Reset address…")).to_have_count(0)
         answer = await page.goto(_path("shared-id"))
         assert answer is not None and answer.status == 400
         await expect(page.get_by_text("several tenants have a message of this id")).to_be_visible()
         await page.get_by_label("Tenant").select_option("beta")
-        await expect(page.locator(".about")).to_contain_text("beta")
+        await expect(page.locator(".about")).to_contain_text("Beta Gymnastics")
 
 
 async def test_a_person_is_recognised_as_such_on_the_page(analyst: Reader, stack: Stack) -> None:
