@@ -126,7 +126,7 @@ async def test_a_bounce_is_explained_on_its_address_and_reset_by_staff_who_see_i
     await expect(page.locator("#standing ~ .state")).to_contain_text("Hard bounce")
     cause = page.get_by_role("link", name="Open the message")
     await expect(cause).to_have_attribute("href", re.compile(rf"^/messages/{message}#event-[0-9a-f]+$"))
-    await expect(page.locator(".facts")).to_contain_text("Hard bounce: there is no such mailbox (5.1.1)")
+    await expect(page.locator(".facts")).to_contain_text("Hard bounce: No such mailbox (5.1.1)")
     await expect(page.locator(".side [aria-current=page]")).to_have_text(["Suppression list"])
     await expect(page.get_by_role("link", name="Issue report")).to_have_attribute(
         "href", f"{_path(address)}/issue-report?channel=email"

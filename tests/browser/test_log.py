@@ -129,7 +129,7 @@ async def test_a_bounce_is_told_in_plain_words_with_the_servers_own_as_a_tooltip
     bounced = next(row for row in _ours("email", status="bounced") if row["bounce"]["cause"] == "mailbox")
     await page.goto(f"/email-log?status=bounced&cause=mailbox&recipient={bounced['recipient']}")
     why = page.locator("tbody .why").first
-    await expect(why).to_have_text("there is no such mailbox")
+    await expect(why).to_have_text("No such mailbox")
     await expect(why).to_have_attribute("title", re.compile("550 5.1.1"))
 
 
