@@ -145,7 +145,7 @@ async def test_a_bounce_is_explained_on_its_address_and_reset_by_staff_who_see_i
     await page.get_by_label("Your name").fill("  ")
     await page.get_by_label("Why").fill("They have a mailbox again")
     await page.get_by_role("button", name="Reset").click()
-    await expect(page.locator("#actor-fault")).to_have_text("Expected text that says something")
+    await expect(page.locator("#actor-fault")).to_have_text("Please fill this in.")
     await expect(page.get_by_label("Why")).to_have_value("They have a mailbox again")
     await page.get_by_label("Your name").fill("Robin")
     await page.get_by_role("button", name="Reset").click()
