@@ -92,7 +92,7 @@ async def test_each_figure_leads_to_as_many_messages_as_it_counts(
         count = number_of(card["note"] if "%" in card["value"] else card["value"])
         assert len(rows_behind(stack, card["href"], GAMMA.key)) == count, label
     await _section(analyst, channel).locator(".figure a").nth(1).click()
-    await expect(analyst.page.get_by_label("Filters in force")).to_contain_text("delivered")
+    await expect(analyst.page.get_by_label("Filters in force")).to_contain_text("Delivered")
     await expect(analyst.page.locator("tbody tr").first).to_be_visible()
 
 
