@@ -204,7 +204,7 @@ async def test_pages_of_a_report_follow_each_other(analyst: Reader) -> None:
 
 async def test_sent_against_consent_says_that_none_is_as_it_should_be(reader: OpenReader) -> None:
     async with reader() as someone:
-        await someone.sign_in(BETA.key, "/reports/sent-against-consent")
+        await someone.sign_in(ETA.key, "/reports/sent-against-consent")
         await expect(someone.page.get_by_text("none, as it should be")).to_be_visible()
         await someone.page.goto("/reports/sent-against-consent?sender=nobody@ses.example.com")
         await expect(someone.page.get_by_text("None among these")).to_be_visible()
