@@ -10,6 +10,9 @@ from query.moments import from_field, local, minute, to_field
 Option = tuple[str, str]
 """Value and label."""
 
+CHANNELS: Sequence[Option] = (("email", "Email"), ("sms", "SMS"))
+"""The channels, to choose from."""
+
 KEPT = ("tenant", "tz", "sort", "limit")
 """Parameters that are no filters and that a form hands on."""
 

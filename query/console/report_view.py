@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from query.console.forms import Field, Option
+from query.console.forms import CHANNELS, Field, Option
 from query.console.visit import Visit, segment
 from query.console.wording import CATEGORIES as CATEGORY_WORDS
 from query.console.wording import CONSENT_SOURCES, STANDING_REASONS, Told, cause_of
@@ -95,7 +95,7 @@ FIELDS: Mapping[str, Field] = {
         ),
         Field("consent", "Became", "choice", _options("in", "out"), primary=True),
         Field("address", "Address", primary=True),
-        Field("channel", "Channel", "choice", [("email", "Email"), ("sms", "SMS")], primary=True),
+        Field("channel", "Channel", "choice", CHANNELS, primary=True),
         Field("sender", "Sender", none=True),
         Field("category", "Category", none=True),
         Field("source", "Source", "choice", list(CONSENT_SOURCES.items())),

@@ -110,7 +110,7 @@ async def log_document(
     """A page of the log rows of `where`; `name` tells whose cursors these are, `is_all` that nothing but `given` chooses them."""
     columns, order = _as_asked(context, principal, given, where)
     paging = Paging(principal, given, name, order)
-    scope = scope_of(principal, given)
+    scope, names_address = scope_of(principal, given), _names_address(given)
     rows = await log_page(
         context,
         scope,
@@ -120,8 +120,8 @@ async def log_document(
         paging.size + 1,
         span_of(given),
         paging.place,
-        expects_few=_names_address(given) or "clicked_link" in given,
-        unchanging=_by_address_alone(where, given) if is_all else None,
+        expects_few=names_address or "clicked_link" in given,
+        unchanging=_by_address_alone(where, given) if is_all and names_address else None,
     )
     return paging.document(rows, as_item)
 
@@ -139,9 +139,7 @@ _BESIDE_ADDRESS = frozenset(("recipient", "from", "to", "day", "tz", "tenant", "
 def _by_address_alone(where: Where, given: Mapping[str, Any]) -> str | None:
     """The condition on a row's key that a search for a whole address is, where nothing else is asked: all rows pass by it but
     those whose address reads so only as it was given."""
-    if not _BESIDE_ADDRESS.issuperset(given) or not _names_address(given):
-        return None
-    return recipient_sql(where, given["recipient"])
+    return recipient_sql(where, given["recipient"]) if _BESIDE_ADDRESS.issuperset(given) else None
 
 
 def as_item(row: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from query.console.forms import Field, form_of
+from query.console.forms import CHANNELS, Field, form_of
 from query.console.navigation import Entry
 from query.console.page import page, render
 from query.console.pages.log import LOGS
@@ -43,7 +43,7 @@ FILTERS = [
         [(reason, told.label) for reason, told in STANDING_REASONS.items()],
         primary=True,
     ),
-    Field("channel", "Channel", "choice", [("email", "Email"), ("sms", "SMS")], primary=True),
+    Field("channel", "Channel", "choice", CHANNELS, primary=True),
     Field("from", "Since", "from", primary=True),
     Field("to", "Until", "to", primary=True),
     Field("domain", "Domain"),

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from query.console.forms import Field, form_of
+from query.console.forms import CHANNELS, Field, form_of
 from query.console.navigation import Entry
 from query.console.page import page, render
 from query.console.visit import Visit
@@ -34,7 +34,7 @@ _CATEGORY = Field(
     primary=True,
 )
 _FURTHER = [
-    Field("channel", "Channel", "choice", [("email", "Email"), ("sms", "SMS")]),
+    Field("channel", "Channel", "choice", CHANNELS),
     Field("domain", "Domain"),
     Field("source", "Known from", "choice", list(CONSENT_SOURCES.items())),
     Field("sender", "Of one sender", none=True),

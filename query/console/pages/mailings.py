@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from query.console.forms import Field, form_of
+from query.console.forms import CHANNELS, Field, form_of
 from query.console.mailings import mailing_of
 from query.console.navigation import Entry
 from query.console.page import page, render
@@ -20,7 +20,7 @@ FIELDS = [
     Field("q", "Search", "search", primary=True, placeholder="Mailing or subject …"),
     Field("from", "From", "from", primary=True),
     Field("to", "To", "to", primary=True),
-    Field("channel", "Channel", "choice", [("email", "Email"), ("sms", "SMS")], primary=True),
+    Field("channel", "Channel", "choice", CHANNELS, primary=True),
     Field("campaign", "Mailing", none=True),
     Field("sender", "Sender", none=True),
     Field("category", "Category", none=True),
