@@ -6,14 +6,13 @@ The locks name no registry and no path of this machine, so that they fit whoever
 import re
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
-RESOLVER = "uv==0.13.9"
-LOCKS = ("run", "local", "dev")
-"""In this order, since each is constrained by the ones before it."""
+UV = ROOT / ".venv" / "bin" / "uv"
+LOCKS = ("uv", "run", "local", "dev")
+"""In this order, since each but the first is constrained by the ones before it."""
 
 _FOREIGN = re.compile(r"https?://|file://|^\s*--(?!hash=)|(?<![\w.-])/\w+/", re.MULTILINE)
 """A registry's address, an option naming one, or an absolute path."""
@@ -21,13 +20,11 @@ _FOREIGN = re.compile(r"https?://|file://|^\s*--(?!hash=)|(?<![\w.-])/\w+/", re.
 
 def main() -> None:
     """Writes the locks; exits with a message where one names what it must not."""
-    tool = ROOT / ".cache" / "lock"
-    if not (tool / "bin" / "uv").exists():
-        venv.create(tool, clear=True, with_pip=True, symlinks=True)
-        subprocess.run([tool / "bin" / "python", "-m", "pip", "install", "-q", RESOLVER], check=True)
+    if not UV.exists():
+        sys.exit(".venv has no uv, without which nothing is resolved: `make install-dev` says why")
     for name in LOCKS:
         command = [
-            str(tool / "bin" / "uv"),
+            str(UV),
             "pip",
             "compile",
             f"{name}.in",

@@ -104,7 +104,7 @@ class Stack:
 
     def said(self) -> str:
         """The end of what it printed."""
-        return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+        return self.log.read_text(errors="replace")[-6000:] if self.log.exists() else ""
 
     def end(
         self, number: signal.Signals = signal.SIGTERM, *, group: bool = False, timeout: float = 30
