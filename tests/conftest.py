@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -9,6 +10,18 @@ import pytest_asyncio
 from deploy.local.clickhouse import EmbeddedClickHouse
 from deploy.local.kafka import EmbeddedKafka
 from deploy.migrations import migrate, read_migrations
+
+LANES = {"contracts": "servers", "integration": "servers", "system": "system", "browser": "browser"}
+"""Which tests share what was started for them. `make test` runs two lanes side by side: most of the time one waits."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests that share servers in one lane, so that each server is started once for the whole run."""
+    here = Path(__file__).parent
+    for item in items:
+        if lane := LANES.get(item.path.relative_to(here).parts[0]):
+            item.add_marker(pytest.mark.xdist_group(lane))
 
 
 @pytest.fixture(scope="session")
