@@ -72,7 +72,7 @@ def test_every_report_says_what_it_means_that_it_is_empty() -> None:
     assert set(NOTHING) == set(REPORTS)
 
 
-@pytest.mark.parametrize("report", REPORTS.values(), ids=str)
+@pytest.mark.parametrize("report", REPORTS.values(), ids=list(REPORTS))
 def test_every_column_of_a_report_has_one_place_on_its_page(report: Report) -> None:
     shown = [column.name for place in places(report) for column in place]
     assert sorted(shown) == sorted(column.name for column in report.columns)
