@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from bench import end_to_end, memory, queries, receiver, sink, worker
+from bench import end_to_end, memory, queries, receiver, sendability, sink, worker
 from bench.report import Line, at_least, at_most, machine, repeated, table, told, write
 from deploy.local.kafka import EmbeddedKafka
 
-STAGES: Final = ("receiver", "steady", "burst", "worker", "sink", "memory", "queries")
+STAGES: Final = ("receiver", "steady", "burst", "sendability", "worker", "sink", "memory", "queries")
 BURST_RATE, STEADY_RATE, MEMORY_RATE = 3000.0, 2000.0, 1000.0
 ENVELOPES_A_RECORD: Final = 10
 """For worker and sink where the stage `steady`, which sees how many there are, was not measured before them."""
@@ -157,6 +157,15 @@ def _steady(arguments: argparse.Namespace, _: int) -> Measured:
     ]
 
 
+def _sendability(arguments: argparse.Namespace, _: int) -> Measured:
+    found = repeated(arguments.runs, lambda: sendability.measure(min(arguments.seconds, 30)), _say)
+    return found, [
+        at_most("sendability", "200 of a bounce to the decision, p50", found["counts_p50_s"], 1, " s"),
+        told("sendability", "200 of a bounce to the decision, p99", found["counts_p99_s"], " s"),
+        at_most("sendability", f"{found['addresses']:,} addresses, p50", found["decided_p50_s"], 0.1, " s"),
+    ]
+
+
 def _memory(arguments: argparse.Namespace, _: int) -> Measured:
     found = memory.measure(MEMORY_RATE, arguments.memory_seconds)
     lines = [
@@ -197,6 +206,7 @@ _MEASURES: Final[dict[str, Callable[[argparse.Namespace, int], Measured]]] = {
     "receiver": _receiver,
     "steady": _steady,
     "burst": _burst,
+    "sendability": _sendability,
     "worker": _worker,
     "sink": _sink,
     "memory": _memory,

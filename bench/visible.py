@@ -4,7 +4,7 @@ import asyncio
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import orjson
@@ -67,30 +67,40 @@ async def _look(session: aiohttp.ClientSession, running: Stack, seen: dict[str, 
 async def _one(
     session: aiohttp.ClientSession, running: Stack, sns: SnsSigner, seen: dict[str, float]
 ) -> Sample:
-    message_id, body = _marked(sns)
-    url = f"http://127.0.0.1:{running.ingest_port}/webhooks/ses/{corpus.TENANT}"
+    mail = marked("marked@example.org")
+    body = signed(sns, payloads.sent(mail))
     begin = time.perf_counter()
-    async with session.post(url, data=body, headers={"Content-Type": "text/plain; charset=UTF-8"}) as answer:
-        if answer.status != 200:
-            raise RuntimeError(f"a marked message was answered {answer.status}: {await answer.text()}")
+    await post(session, running, body)
     answered = time.perf_counter()
-    while message_id not in seen:
+    while mail.message_id not in seen:
         if time.perf_counter() - answered > GIVE_UP_S:
             raise RuntimeError(f"a marked message was not visible after {GIVE_UP_S:g} s")
         await asyncio.sleep(POLL_S)
-    return Sample(answered - begin, seen[message_id] - answered)
+    return Sample(answered - begin, seen[mail.message_id] - answered)
 
 
-def _marked(sns: SnsSigner) -> tuple[str, bytes]:
-    """A message of its own outside the mailing, sent now: its id and the body to post."""
+async def post(session: aiohttp.ClientSession, running: Stack, body: bytes) -> None:
+    """Posts a callback; raises RuntimeError where it is not answered 200."""
+    url = f"http://127.0.0.1:{running.ingest_port}/webhooks/ses/{corpus.TENANT}"
+    async with session.post(url, data=body, headers={"Content-Type": "text/plain; charset=UTF-8"}) as answer:
+        if answer.status != 200:
+            raise RuntimeError(f"a marked message was answered {answer.status}: {await answer.text()}")
+
+
+def marked(recipient: str) -> Mail:
+    """A message of its own outside the mailing, sent now."""
     now = time.time_ns() // 1_000_000
     message_id = f"0102{now:012x}-{uuid.uuid4()}-000000"
     sender = ("Acme Gymnastics", "acme@ses.example.com")
-    mail = Mail(message_id, now, *sender, ("marked@example.org",), "Marked", {"campaign": CAMPAIGN})
+    return Mail(message_id, now, *sender, (recipient,), "Marked", {"campaign": CAMPAIGN})
+
+
+def signed(sns: SnsSigner, payload: dict[str, Any]) -> bytes:
+    """What SNS posts of it, now."""
     envelope = sns.notification(
-        orjson.dumps(payloads.sent(mail)).decode(),
+        orjson.dumps(payload).decode(),
         topic=corpus.TOPIC,
         message_id=str(uuid.uuid4()),
-        timestamp=format_time(now),
+        timestamp=format_time(time.time_ns() // 1_000_000),
     )
-    return message_id, orjson.dumps(envelope)
+    return orjson.dumps(envelope)
