@@ -33,7 +33,7 @@ demo: install-run ## Post a realistic stream of signed callbacks to what `make r
 ##@ Change it
 .PHONY: test check format bench
 test: install-dev ## Run all tests, on real servers (T="tests/unit -k name" for some)
-	@exec $(PY) -m pytest $(if $(T),$(T),-n 2 --dist loadgroup)
+	@exec $(PY) -m pytest $(if $(T),$(T),-n 2 --no-loadscope-reorder)
 
 check: install-dev ## Check format, lint, types and the import rule; changes nothing
 	$(PY) -m ruff format --check $(present)

@@ -2,26 +2,37 @@
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local.clickhouse import EmbeddedClickHouse
 from deploy.local.kafka import EmbeddedKafka
 from deploy.migrations import migrate, read_migrations
 
-LANES = {"contracts": "servers", "integration": "servers", "system": "system", "browser": "browser"}
-"""Which tests share what was started for them. `make test` runs two lanes side by side: most of the time one waits."""
+SHARING = {"contracts": "servers", "integration": "servers", "system": "system", "browser": "browser"}
+"""Which folders' tests share what was started for them."""
+ALONE = ("tests/system/test_supervisor.py",)
+"""What starts all that it needs by itself."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests that share servers in one lane, so that each server is started once for the whole run."""
-    here = Path(__file__).parent
-    for item in items:
-        if lane := LANES.get(item.path.relative_to(here).parts[0]):
-            item.add_marker(pytest.mark.xdist_group(lane))
+class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """`make test` runs two processes, as one alone waits half of the time. Tests that share servers stay in one of them, so
+    that each server is started once for the whole run; others go by file.
+
+    (xdist's own groups are names that it appends to a test's, which pytest 9.2 does not let it do.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file in ALONE else SHARING.get(file.split("/")[1], file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    """Called by xdist where `make test` asks for two processes."""
+    return Lanes(config, log)
 
 
 @pytest.fixture(scope="session")
