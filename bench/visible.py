@@ -55,7 +55,10 @@ async def sample(running: Stack, seconds: float, every_s: float) -> list[Sample]
 async def _look(session: aiohttp.ClientSession, running: Stack, seen: dict[str, float]) -> None:
     """Notes when each marked message was seen first, until cancelled."""
     url = f"http://127.0.0.1:{running.query_port}/v1/messages"
-    asked = {"campaign": CAMPAIGN, "limit": "500"}
+    # Of today, as who follows a mailing asks: without a time older months are looked into too, for which a look took
+    # two and a half times the CPU.
+    an_hour_ago = format_time(time.time_ns() // 1_000_000 - 3_600_000)
+    asked = {"campaign": CAMPAIGN, "from": an_hour_ago, "limit": "500"}
     while True:
         async with session.get(url, params=asked, headers={"Authorization": f"Bearer {KEY}"}) as answer:
             items = orjson.loads(await answer.read()).get("items", ()) if answer.status == 200 else ()
