@@ -186,12 +186,12 @@ async def eventually(holds: Callable[[], Awaitable[object]], seconds: float = 10
 async def within(
     bootstrap: str, folder: Path, fetch: Fetch | None = None, ready: int = 200, **settings: Any
 ) -> AsyncIterator[Client]:
-    """An ingest in this process, once its /readyz answers `ready`."""
+    """An ingest in this process, once its /readyz answers `ready`. It waits long for Kafka, whose first write may take
+    seconds where tests keep the machine busy."""
     tenants = write_tenants(folder)
     port = free_port()
-    chosen = IngestSettings(
-        kafka=bootstrap, ingest_port=port, tenants=tenants, **{"sns_certs": folder / "certs"} | settings
-    )
+    settings = {"sns_certs": folder / "certs", "store_timeout_s": 14} | settings
+    chosen = IngestSettings(kafka=bootstrap, ingest_port=port, tenants=tenants, **settings)
     ingest = Ingest(chosen, TenantsFile(tenants), fetch)
     runner = web.ServerRunner(ingest.server(), shutdown_timeout=2)
     await start_listening(runner, "127.0.0.1", port)
