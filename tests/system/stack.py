@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from deploy.local.process import die_with_parent
 from deploy.local.signing import SnsSigner
 from tests.system import tenants
 from tests.system.client import Answer, Request, call, get
@@ -65,9 +66,15 @@ class Stack:
         self.until_ready(timeout)
 
     def start_only(self, command: tuple[str, ...] = RUN, terminal: str | None = None) -> None:
-        """Starts it and returns at once. `terminal` is a device that becomes its controlling terminal."""
+        """Starts it and returns at once. `terminal` is a device that becomes its controlling terminal.
 
-        def take_terminal() -> None:
+        It does not outlive the tests, which a broken-off run of several processes ends without asking.
+        """
+
+        die = die_with_parent()
+
+        def before_exec() -> None:
+            die()
             if terminal:  # whoever leads a session and has none gets the first one that it opens
                 os.open(terminal, os.O_RDWR)
 
@@ -80,7 +87,7 @@ class Stack:
                 stderr=out,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                preexec_fn=take_terminal,
+                preexec_fn=before_exec,
             )
 
     @property
