@@ -190,8 +190,8 @@ async def within(
     seconds where tests keep the machine busy."""
     tenants = write_tenants(folder)
     port = free_port()
-    settings = {"sns_certs": folder / "certs", "store_timeout_s": 14} | settings
-    chosen = IngestSettings(kafka=bootstrap, ingest_port=port, tenants=tenants, **settings)
+    given: dict[str, Any] = {"sns_certs": folder / "certs", "store_timeout_s": 14} | settings
+    chosen = IngestSettings(kafka=bootstrap, ingest_port=port, tenants=tenants, **given)
     ingest = Ingest(chosen, TenantsFile(tenants), fetch)
     runner = web.ServerRunner(ingest.server(), shutdown_timeout=2)
     await start_listening(runner, "127.0.0.1", port)
