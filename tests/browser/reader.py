@@ -16,6 +16,7 @@ SCREENSHOTS.mkdir(parents=True, exist_ok=True)
 
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
 THEMES = ("light", "dark")
+expect.set_options(timeout=20_000)
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 ZONE = "Europe/Berlin"
 

@@ -30,6 +30,7 @@ from runtime.tenants_file import TenantsFile
 from schemas.envelope import Envelope, parse_line
 from schemas.settings import IngestSettings
 from schemas.topics import RECEIPTS
+from tests.patience import PATIENCE
 from tests.unit.ingest import sns
 
 PARTITIONS = 4
@@ -83,7 +84,7 @@ class Receipts:
     async def until(self, envelopes: int, seconds: float = 10) -> list[Envelope]:
         """The envelopes since the last call, once there are so many."""
         self.records.clear()
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE * seconds):
             while sum(len(found) for *_, found in self.records) < envelopes:
                 await self._read(500)
         return [envelope for *_, found in self.records for envelope in found]
@@ -173,13 +174,11 @@ def write_tenants(folder: Path) -> Path:
     return folder / "tenants.toml"
 
 
-async def eventually(holds: Callable[[], Awaitable[object]], seconds: float = 10) -> float:
-    """Waits until that is true; the seconds it took. Raises TimeoutError."""
-    began = time.monotonic()
-    async with asyncio.timeout(seconds):
+async def eventually(holds: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
+    """Waits until that is true. Raises TimeoutError."""
+    async with asyncio.timeout(PATIENCE * seconds):
         while not await holds():  # noqa: ASYNC110 - what is waited for is in another process
             await asyncio.sleep(0.05)
-    return time.monotonic() - began
 
 
 @contextlib.asynccontextmanager
@@ -229,7 +228,7 @@ def process(
             [sys.executable, "-m", "ingest"], cwd=ROOT, env=env, stderr=log, preexec_fn=die_with_parent()
         )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE * 30
         while child.poll() is None and b"listens on" not in log_of(folder).read_bytes():
             assert time.monotonic() < deadline, log_of(folder).read_text()
             time.sleep(0.05)

@@ -20,6 +20,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureErr
 from clickhouse_connect.driver.external import ExternalData
 
 from deploy.local.clickhouse import EmbeddedClickHouse
+from tests.patience import PATIENCE
 
 SLOW = "SELECT sum(sipHash64(number)) FROM numbers(100000000000) SETTINGS max_threads = 1"
 
@@ -58,7 +59,7 @@ def table(client: Client, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 async def until(condition: Any, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE * seconds
     while not await condition():
         assert time.monotonic() < end, "not in time"
         await asyncio.sleep(0.05)

@@ -57,9 +57,9 @@ async def client_of(port: int) -> AsyncIterator[Client]:
         await client.session.close()
 
 
-async def _until(client: Client, path: str, status: int) -> float:
-    """Seconds until a page answers so."""
-    return await eventually(lambda: client.answers(path, status), 20)
+async def _until(client: Client, path: str, status: int) -> None:
+    """Waits until a page answers so."""
+    await eventually(lambda: client.answers(path, status), 20)
 
 
 def _signed(prefix: str, count: int) -> list[bytes]:

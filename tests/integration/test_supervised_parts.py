@@ -15,10 +15,11 @@ import pytest
 from deploy.local import parts
 from deploy.local.parts import Part, Printer
 from deploy.local.process import ROOT
+from tests.patience import PATIENCE
 
 
 async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE * seconds
     while not condition():
         assert time.monotonic() < end, "not in time"
         await asyncio.sleep(0.02)
@@ -154,7 +155,7 @@ part = Part("thing", lambda: command, lambda: True, dict(os.environ), Printer(["
 asyncio.run(part.run())
 """
     supervisor = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE * 20
     while not (tmp_path / "pid").exists():
         assert time.monotonic() < end and supervisor.poll() is None
         time.sleep(0.02)

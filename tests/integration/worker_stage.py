@@ -30,6 +30,7 @@ from schemas.topics import (
     message_key,
     status_key,
 )
+from tests.patience import PATIENCE
 
 PARTITIONS = 4
 SESSION_TIMEOUT_S = 6
@@ -233,7 +234,7 @@ async def reading(bootstrap: str, topic: Topic, tenant: str) -> AsyncIterator[Re
 
 async def eventually(condition: Callable[[], Any], seconds: float, what: str) -> None:
     """Waits until the condition, plain or async, holds. Raises AssertionError after so many seconds."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE * seconds
     while True:
         holds = condition()
         if asyncio.iscoroutine(holds):

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from tests.patience import PATIENCE
 from tests.system.client import CUT
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ def eventually(condition: Callable[[], T], seconds: float, what: str, every: flo
 
     Raises AssertionError after so many seconds, with what it raised last.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE * seconds
     last: BaseException | None = None
     while True:
         try:
