@@ -3,9 +3,9 @@
 Shape: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html, “Mail object”.
 """
 
-from collections.abc import Iterator
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -126,19 +126,18 @@ def read_mail(envelope: Envelope, tenant: str, mail: dict[str, Any]) -> Mail | I
         return Incomprehensible(
             "too_many_recipients", f"expected at most {MAX_RECIPIENTS} in mail.destination"
         )
-    places = dict(_places(destination))
+    places, all_readable = _places(destination)
     if not places:
         return Incomprehensible(
             "no_destination", "expected mail.destination to list the message's recipients"
         )
-    unreadable = any(readable_address(given) is None for given in destination)
     return Mail(
         envelope,
         tenant,
         message_id,
         moment(mail.get("timestamp"), envelope.received_at),
         places,
-        next(iter(places.values())) if len(places) == 1 and not unreadable else None,
+        next(iter(places.values())) if len(places) == 1 and all_readable else None,
         _descriptors(mail),
     )
 
@@ -150,10 +149,17 @@ def readable_address(given: object) -> str | None:
     return normalise_email(given) or None
 
 
-def _places(destination: list[Any]) -> Iterator[tuple[str, Place]]:
+def _places(destination: list[Any]) -> tuple[dict[str, Place], bool]:
+    """The readable destinations by normalised address, and whether all are."""
+    places: dict[str, Place] = {}
+    all_readable = True
     for given in destination:
-        if address := readable_address(given):
-            yield address, Place(address, given)
+        address = readable_address(given)
+        if address is None:
+            all_readable = False
+        else:
+            places[address] = Place(address, given)
+    return places, all_readable
 
 
 def _descriptors(mail: dict[str, Any]) -> Descriptors:
@@ -161,12 +167,11 @@ def _descriptors(mail: dict[str, Any]) -> Descriptors:
     tags = mail.get("tags")
     if not isinstance(tags, dict):
         tags = _tags_header(mail)
-    sender = next((s for s in listed(common.get("from")) if text(s)), None)
-    sender = sender or _header(mail, "from") or mail.get("source")
+    sender = _first(listed(common.get("from"))) or _header(mail, "from") or text(mail.get("source"))
     subject = text(common.get("subject")) or _header(mail, "subject")
     tracking = _tag(tags, "tracking")
     return Descriptors(
-        sender=_sender(sender),
+        sender=_sender(sender) if sender else None,
         subject=_decoded(subject) if subject else None,
         campaign=_tag(tags, "campaign"),
         customer=_tag(tags, "customer"),
@@ -182,9 +187,15 @@ def _tag(tags: dict[str, Any], name: str) -> str | None:
     values = tags.get(name)
     if values is None:
         return None
-    if isinstance(values, list):
-        return next((said for value in values if (said := text(value, NAME_LIMIT))), None)
-    return text(values, NAME_LIMIT)
+    return _first(values, NAME_LIMIT) if isinstance(values, list) else text(values, NAME_LIMIT)
+
+
+def _first(values: list[Any], limit: int = TEXT_LIMIT) -> str | None:
+    """The first of them that is a text and says something."""
+    for value in values:
+        if said := text(value, limit):
+            return said
+    return None
 
 
 def _tags_header(mail: dict[str, Any]) -> dict[str, Any]:
@@ -209,9 +220,9 @@ def _header(mail: dict[str, Any], name: str) -> str | None:
     return None
 
 
-def _sender(given: object) -> str | None:
-    found = text(given)
-    return normalise_email(found)[:NAME_LIMIT] or None if found else None
+@lru_cache(maxsize=1024)  # all messages of a mailing have the same
+def _sender(given: str) -> str | None:
+    return normalise_email(given)[:NAME_LIMIT] or None
 
 
 def _decoded(header: str) -> str:
