@@ -6,7 +6,7 @@ Shape: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -23,8 +23,32 @@ from processors.providers.reading import (
 from schemas.addresses import normalise_email
 from schemas.envelope import Envelope
 from schemas.events import Descriptors, Event, event_identity
-from schemas.message_ids import ses_message_id
+from schemas.message_ids import load_json, ses_message_id
 from schemas.status import Outcome
+
+_CommonHeaders = TypedDict("_CommonHeaders", {"from": Any, "subject": Any}, total=False)
+
+
+class _Tags(TypedDict, total=False):
+    campaign: Any
+    category: Any
+    customer: Any
+    document: Any
+    method: Any
+    tracking: Any
+
+
+class MailFields(TypedDict, total=False):
+    """What is read of a `mail` object, for a decoder that passes over the rest. The many headers stay JSON until one of them is
+    looked for."""
+
+    commonHeaders: _CommonHeaders
+    destination: Any
+    headers: msgspec.Raw
+    messageId: Any
+    source: Any
+    tags: _Tags
+    timestamp: Any
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -210,7 +234,7 @@ def _tags_header(mail: dict[str, Any]) -> dict[str, Any]:
 
 def _header(mail: dict[str, Any], name: str) -> str | None:
     """The first header of that name, in lower case, from the whole list; it may have been cut at 10 KB."""
-    for header in listed(mail.get("headers")):
+    for header in _headers(mail):
         if (
             isinstance(header, dict)
             and isinstance(found := header.get("name"), str)
@@ -218,6 +242,17 @@ def _header(mail: dict[str, Any], name: str) -> str | None:
         ):
             return text(header.get("value"))
     return None
+
+
+def _headers(mail: dict[str, Any]) -> list[Any]:
+    headers = mail.get("headers")
+    if isinstance(headers, msgspec.Raw):
+        try:
+            headers = load_json(bytes(headers))
+        except ValueError:  # what msgspec only passes over it does not look at as closely
+            headers = None
+        mail["headers"] = headers
+    return listed(headers)
 
 
 @lru_cache(maxsize=1024)  # all messages of a mailing have the same
