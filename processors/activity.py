@@ -20,11 +20,15 @@ from schemas.twilio_errors import ERRORS
 def activity_of(event: Event, key: str | None = None) -> list[Activity]:
     """What one event tells about its recipient's address by itself; `key` is the name of the key that it was posted with.
     Also one that is late for its message: a complaint or an opt-out counts whenever it comes."""
-    if event.recipient is None:
+    if event.recipient is None or event.outcome in _SILENT:
         return []
     mark = mark_of(event)
     told: list[Mark | ConsentChange] = [replace(one, recorded_by=key) for one in consent_changes(event)]
     return [_of(event, what) for what in ([mark, *told] if mark else told)]
+
+
+_SILENT = frozenset({Outcome.SENT, Outcome.DELIVERED, Outcome.OPENED, Outcome.CLICKED, Outcome.DELAYED})
+"""What nearly all events tell, and which tells nothing of the address by itself."""
 
 
 def verdict_of(facts: MessageFacts, events: Iterable[Event]) -> Activity | None:
@@ -36,7 +40,7 @@ def verdict_of(facts: MessageFacts, events: Iterable[Event]) -> Activity | None:
     """
     if facts.channel != "email" or not facts.recipient:
         return None
-    hearsay = Outcome.DELIVERED not in facts.times and has_arrived(facts)
+    hearsay = _DELIVERED not in facts.times and has_arrived(facts)
     telling = [event for event in events if hearsay or event.outcome in _TELLING]
     if not telling:
         return None
@@ -44,6 +48,7 @@ def verdict_of(facts: MessageFacts, events: Iterable[Event]) -> Activity | None:
     return _of(telling[-1], verdict) if verdict else None
 
 
+_DELIVERED = Outcome.DELIVERED
 _TELLING = frozenset({Outcome.DELIVERED, Outcome.SOFT_BOUNCED})
 
 

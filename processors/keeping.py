@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, Self, TypeVar
 
+import msgspec
+
 from processors import address_facts, consent, standing
 from processors.address_facts import AddressFacts
 from processors.consent import ConsentFacts
@@ -34,8 +36,7 @@ class _Facts(Protocol):
 F = TypeVar("F", bound=_Facts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(msgspec.Struct, frozen=True):
     """An understood line: where it stood, what it says, and the key of the facts that it changes; of a change of consent
     also its entry in the audit log."""
 

@@ -60,19 +60,18 @@ class Written:
     reasons: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(slots=True)
-class _Understood:
+class _Understood(msgspec.Struct):
     """An envelope with its events; `folded` are those that change facts, with the keys of these. `activity` is what it
     tells of addresses by itself, with their partitions; `customers` are ready to be written."""
 
     place: Place
     envelope: Envelope
-    events: list[Entry] = field(default_factory=list)
-    outcomes: list[str] = field(default_factory=list)
-    folded: list[tuple[bytes, Event]] = field(default_factory=list)
+    events: list[Entry] = msgspec.field(default_factory=list)
+    outcomes: list[str] = msgspec.field(default_factory=list)
+    folded: list[tuple[bytes, Event]] = msgspec.field(default_factory=list)
     late: int = 0
-    activity: list[tuple[int, bytes]] = field(default_factory=list)
-    customers: list[Entry] = field(default_factory=list)
+    activity: list[tuple[int, bytes]] = msgspec.field(default_factory=list)
+    customers: list[Entry] = msgspec.field(default_factory=list)
 
 
 class TooLargeError(ValueError):

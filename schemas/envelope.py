@@ -8,6 +8,7 @@ import base64
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 SCHEMA = "receipts/1"
@@ -72,19 +73,41 @@ class Envelope:
         )
 
 
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    receipt_id: str
+    received_at: int
+    provider: str
+    tenant: str | None
+    message_id: str
+    verified: dict[str, Any]
+    content_type: str
+    query: str
+    body: str
+    body_encoding: str
+
+
+_lines = msgspec.json.Decoder(_Line)
+
+
 def parse_line(line: bytes) -> Envelope:
     """The envelope of one line. Raises EnvelopeFault."""
     try:
-        raw = orjson.loads(line)
-        body = raw.pop("body")
-        encoding = raw.pop("body_encoding")
-        raw["body"] = base64.b64decode(body, validate=True) if encoding == "base64" else body.encode()
-        envelope = Envelope(**raw)
-    except (ValueError, TypeError, KeyError, AttributeError) as fault:
+        read = _lines.decode(line)
+        body = read.body
+        raw = base64.b64decode(body, validate=True) if read.body_encoding == "base64" else body.encode()
+    except (ValueError, RecursionError) as fault:  # msgspec's are ValueErrors
         raise EnvelopeFault(f"expected one envelope of {SCHEMA} a line: {fault!r:.200}") from None
-    if not isinstance(envelope.received_at, int) or not isinstance(envelope.message_id, str):
-        raise EnvelopeFault("expected received_at in ms and message_id as text")
-    return envelope
+    return Envelope(
+        read.receipt_id,
+        read.received_at,
+        read.provider,
+        read.tenant,
+        read.message_id,
+        read.verified,
+        read.content_type,
+        read.query,
+        raw,
+    )
 
 
 def envelope_document(envelope: Envelope) -> dict[str, Any]:

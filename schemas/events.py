@@ -108,5 +108,5 @@ def event_identity(*content: str | int | None) -> str:
     The content is provider, message, recipient, outcome, the provider's time or, where there is none, the status
     itself, and what distinguishes two opens; never the SNS MessageId, because one fact may come under several.
     """
-    joined = "\x1f".join("" if part is None else str(part) for part in content)
+    joined = "\x1f".join(["" if part is None else str(part) for part in content])
     return blake2b(joined.encode(errors="surrogatepass"), digest_size=16).hexdigest()

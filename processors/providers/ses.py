@@ -8,8 +8,10 @@ An entry of a payload's list of recipients that cannot be read spoils only itsel
 and one of outcome `unknown` tells how many were left out. With none readable the receipt is incomprehensible.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+import msgspec
 
 from processors.machine_opens import judge
 from processors.providers.bounces import classify
@@ -24,7 +26,7 @@ from processors.providers.reading import (
     text,
     told_time,
 )
-from processors.providers.ses_mail import NOBODY, Mail, Place, read_mail, readable_address
+from processors.providers.ses_mail import NOBODY, Mail, MailFields, Place, read_mail, readable_address
 from schemas.envelope import Envelope
 from schemas.events import Event
 from schemas.message_ids import load_json
@@ -59,7 +61,7 @@ def adapt(envelope: Envelope, tenant: str) -> Read:
     if message.startswith(_SETUP_TEXT):
         return []
     try:
-        payload = load_json(message)
+        payload = _load(message)
     except ValueError:
         return Incomprehensible("not_ses", "expected the Message to be the JSON of an SES event")
     if not isinstance(payload, dict):
@@ -67,8 +69,44 @@ def adapt(envelope: Envelope, tenant: str) -> Read:
     return _read(envelope, tenant, payload)
 
 
+class _Payload(TypedDict, total=False):
+    """What is read of a payload whose kind is known."""
+
+    eventType: Any
+    notificationType: Any
+    mail: MailFields
+    send: Any
+    delivery: Any
+    deliveryDelay: Any
+    bounce: Any
+    complaint: Any
+    open: Any
+    click: Any
+    reject: Any
+    failure: Any
+    subscription: Any
+
+
+_payloads = msgspec.json.Decoder(_Payload)
+
+
+def _load(message: str) -> Any:
+    """The payload without what is not read of it, which is most: that takes half of the time that load_json does. Where it is
+    of an unknown kind or has another shape than it should, all that load_json makes of it. Raises ValueError where that is
+    nothing."""
+    try:
+        payload = _payloads.decode(message)
+    except (msgspec.DecodeError, RecursionError):
+        return load_json(message)
+    return payload if _kind(payload) in _KINDS else load_json(message)
+
+
+def _kind(payload: Mapping[str, Any]) -> str | None:
+    return text(payload.get("eventType"), NAME_LIMIT) or text(payload.get("notificationType"), NAME_LIMIT)
+
+
 def _read(envelope: Envelope, tenant: str, payload: dict[str, Any]) -> Read:
-    kind = text(payload.get("eventType"), NAME_LIMIT) or text(payload.get("notificationType"), NAME_LIMIT)
+    kind = _kind(payload)
     if kind is None:
         return Incomprehensible("no_event_type", "expected eventType or notificationType")
     if kind == _SETUP_TYPE:

@@ -3,10 +3,10 @@
 Shape: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html, “Mail object”.
 """
 
-from collections.abc import Iterator
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -23,8 +23,32 @@ from processors.providers.reading import (
 from schemas.addresses import normalise_email
 from schemas.envelope import Envelope
 from schemas.events import Descriptors, Event, event_identity
-from schemas.message_ids import ses_message_id
+from schemas.message_ids import load_json, ses_message_id
 from schemas.status import Outcome
+
+_CommonHeaders = TypedDict("_CommonHeaders", {"from": Any, "subject": Any}, total=False)
+
+
+class _Tags(TypedDict, total=False):
+    campaign: Any
+    category: Any
+    customer: Any
+    document: Any
+    method: Any
+    tracking: Any
+
+
+class MailFields(TypedDict, total=False):
+    """What is read of a `mail` object, for a decoder that passes over the rest. The many headers stay JSON until one of them is
+    looked for."""
+
+    commonHeaders: _CommonHeaders
+    destination: Any
+    headers: msgspec.Raw
+    messageId: Any
+    source: Any
+    tags: _Tags
+    timestamp: Any
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -126,19 +150,18 @@ def read_mail(envelope: Envelope, tenant: str, mail: dict[str, Any]) -> Mail | I
         return Incomprehensible(
             "too_many_recipients", f"expected at most {MAX_RECIPIENTS} in mail.destination"
         )
-    places = dict(_places(destination))
+    places, all_readable = _places(destination)
     if not places:
         return Incomprehensible(
             "no_destination", "expected mail.destination to list the message's recipients"
         )
-    unreadable = any(readable_address(given) is None for given in destination)
     return Mail(
         envelope,
         tenant,
         message_id,
         moment(mail.get("timestamp"), envelope.received_at),
         places,
-        next(iter(places.values())) if len(places) == 1 and not unreadable else None,
+        next(iter(places.values())) if len(places) == 1 and all_readable else None,
         _descriptors(mail),
     )
 
@@ -150,10 +173,17 @@ def readable_address(given: object) -> str | None:
     return normalise_email(given) or None
 
 
-def _places(destination: list[Any]) -> Iterator[tuple[str, Place]]:
+def _places(destination: list[Any]) -> tuple[dict[str, Place], bool]:
+    """The readable destinations by normalised address, and whether all are."""
+    places: dict[str, Place] = {}
+    all_readable = True
     for given in destination:
-        if address := readable_address(given):
-            yield address, Place(address, given)
+        address = readable_address(given)
+        if address is None:
+            all_readable = False
+        else:
+            places[address] = Place(address, given)
+    return places, all_readable
 
 
 def _descriptors(mail: dict[str, Any]) -> Descriptors:
@@ -161,12 +191,11 @@ def _descriptors(mail: dict[str, Any]) -> Descriptors:
     tags = mail.get("tags")
     if not isinstance(tags, dict):
         tags = _tags_header(mail)
-    sender = next((s for s in listed(common.get("from")) if text(s)), None)
-    sender = sender or _header(mail, "from") or mail.get("source")
+    sender = _first(listed(common.get("from"))) or _header(mail, "from") or text(mail.get("source"))
     subject = text(common.get("subject")) or _header(mail, "subject")
     tracking = _tag(tags, "tracking")
     return Descriptors(
-        sender=_sender(sender),
+        sender=_sender(sender) if sender else None,
         subject=_decoded(subject) if subject else None,
         campaign=_tag(tags, "campaign"),
         customer=_tag(tags, "customer"),
@@ -182,9 +211,15 @@ def _tag(tags: dict[str, Any], name: str) -> str | None:
     values = tags.get(name)
     if values is None:
         return None
-    if isinstance(values, list):
-        return next((said for value in values if (said := text(value, NAME_LIMIT))), None)
-    return text(values, NAME_LIMIT)
+    return _first(values, NAME_LIMIT) if isinstance(values, list) else text(values, NAME_LIMIT)
+
+
+def _first(values: list[Any], limit: int = TEXT_LIMIT) -> str | None:
+    """The first of them that is a text and says something."""
+    for value in values:
+        if said := text(value, limit):
+            return said
+    return None
 
 
 def _tags_header(mail: dict[str, Any]) -> dict[str, Any]:
@@ -199,7 +234,7 @@ def _tags_header(mail: dict[str, Any]) -> dict[str, Any]:
 
 def _header(mail: dict[str, Any], name: str) -> str | None:
     """The first header of that name, in lower case, from the whole list; it may have been cut at 10 KB."""
-    for header in listed(mail.get("headers")):
+    for header in _headers(mail):
         if (
             isinstance(header, dict)
             and isinstance(found := header.get("name"), str)
@@ -209,9 +244,20 @@ def _header(mail: dict[str, Any], name: str) -> str | None:
     return None
 
 
-def _sender(given: object) -> str | None:
-    found = text(given)
-    return normalise_email(found)[:NAME_LIMIT] or None if found else None
+def _headers(mail: dict[str, Any]) -> list[Any]:
+    headers = mail.get("headers")
+    if isinstance(headers, msgspec.Raw):
+        try:
+            headers = load_json(bytes(headers))
+        except ValueError:  # what msgspec only passes over it does not look at as closely
+            headers = None
+        mail["headers"] = headers
+    return listed(headers)
+
+
+@lru_cache(maxsize=1024)  # all messages of a mailing have the same
+def _sender(given: str) -> str | None:
+    return normalise_email(given)[:NAME_LIMIT] or None
 
 
 def _decoded(header: str) -> str:

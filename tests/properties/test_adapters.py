@@ -1,6 +1,7 @@
 """Whatever stands in an authentic body, an adapter answers with a value, and what it answers can be published."""
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +9,7 @@ from processors.facts import fold, folds
 from processors.providers import Incomprehensible, adapt
 from processors.status import published
 from schemas.envelope import Envelope
+from schemas.message_ids import load_json
 from schemas.times import EARLIEST, LATEST
 from tests.cases import RECEIVED_AT, ses, twilio
 from tests.contract import faults
@@ -32,6 +34,16 @@ def check(envelope: Envelope) -> None:
 @given(damaged_ses())
 def test_a_damaged_payload_of_ses_is_read_or_refused_and_never_raises(envelope: Envelope) -> None:
     check(envelope)
+
+
+@given(damaged_ses())
+def test_a_payload_of_ses_says_the_same_whether_all_of_it_is_read_or_only_what_is_needed(
+    envelope: Envelope,
+) -> None:
+    quick = adapt(envelope)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("processors.providers.ses._load", load_json)
+        assert adapt(envelope) == quick
 
 
 @given(ANY_JSON)
