@@ -54,11 +54,16 @@ _PATIENCE_S = 3.0
 _PING_S = 4.0
 """How long it may take to say so, on a machine that is busy."""
 
+_PIECE_BYTES = 256 * 1024
+
 _INSERT_SETTINGS = {
     "input_format_skip_unknown_fields": 1,  # the values may learn new fields before the tables do
     "input_format_json_read_objects_as_strings": 1,
     "input_format_null_as_default": 1,
     "date_time_input_format": "best_effort",
+    # Rows of one key within a batch are few and become one when parts are merged, as those of other batches do, and FINAL
+    # counts on nothing else. To look for them at each insert took a fifth of what an insert costs the engine.
+    "optimize_on_insert": 0,
     "max_partitions_per_insert_block": 0,  # a batch may be spread over any number of months
     # The search index of message_status is built when parts are merged: small new parts are read through as quickly,
     # and an insert of 1,000 rows takes 60 ms of CPU instead of 89.
@@ -111,8 +116,11 @@ class ClickHouse:
 
     async def insert_lines(self, table: str, lines: bytes) -> None:
         """Inserts JSON lines as they are, all of them or none."""
+        length = {"Content-Length": str(len(lines))}
         await self._call(
-            lambda client: client.raw_insert(table, None, lines, _INSERT_SETTINGS, "JSONEachRow")
+            lambda client: client.raw_insert(
+                table, None, _Pieces(lines), _INSERT_SETTINGS, "JSONEachRow", transport_settings=length
+            )
         )
 
     @asynccontextmanager
@@ -188,6 +196,17 @@ class ClickHouse:
             raise ClickHouseRefused(code, _short(error)) from error
         except (OSError, aiohttp.ClientError, TimeoutError) as error:
             raise ClickHouseAway(_short(error)) from error
+
+
+class _Pieces:
+    """Bytes to be sent piece by piece, from the beginning each time: as a whole the client would copy them three times."""
+
+    def __init__(self, whole: bytes) -> None:
+        self._whole = memoryview(whole)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for begin in range(0, len(self._whole), _PIECE_BYTES):
+            yield self._whole[begin : begin + _PIECE_BYTES]  # type: ignore[misc]  # aiohttp takes views, too
 
 
 def _told(settings: Mapping[str, Any] | None) -> dict[str, Any]:

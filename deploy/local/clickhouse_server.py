@@ -9,7 +9,7 @@ import asyncio
 import os
 import uuid
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,11 +17,13 @@ from typing import TypeVar
 
 import cramjam
 import orjson
+import uvloop
 from aiohttp import web
 
 from deploy.local.engine import Engine, EngineError, ExternalTable, Request, Session
 from deploy.local.forms import form_parts
 from deploy.local.statements import (
+    LONGEST_INSERT,
     TRANSPORT_PARAMETERS,
     StatementFault,
     error_code,
@@ -77,15 +79,17 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         "X-ClickHouse-Timezone": request.app[_ENGINE].timezone,
     }
     try:
-        query, wanted = await _read(request)
-        if not query.strip():
-            raise StatementFault("Empty query")
-        insert = insert_with_data(query)
+        pieces, wanted = await _read(request)
+        insert = insert_with_data(_head(pieces))
         if insert is not None:
+            data = _behind(pieces, insert.begin)
             async with _session(request, _WRITING, wanted) as session:
                 # A client that goes away does not undo what it has sent whole.
-                rows = await asyncio.shield(_on(request.app[_WRITING], session.insert, insert, insert.data))
-                return _empty(headers, {"written_rows": rows, "written_bytes": len(insert.data)})
+                rows = await asyncio.shield(_on(request.app[_WRITING], session.insert, insert, data))
+                return _empty(headers, {"written_rows": rows, "written_bytes": sum(map(len, data))})
+        query = b"".join(pieces)
+        if not query.strip():
+            raise StatementFault("Empty query")
         return await _answer(request, query.decode(errors="surrogateescape"), wanted, headers)
     except EngineError as error:
         return _refusal(headers, error_code(str(error)), str(error))
@@ -173,11 +177,11 @@ async def _on(pool: ThreadPoolExecutor, function: Callable[..., T], *arguments: 
     return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
 
 
-async def _read(request: web.Request) -> tuple[bytes, Request]:
-    """The statement (with the data behind it, if it is an INSERT) and what it is to be run with."""
+async def _read(request: web.Request) -> tuple[list[bytes], Request]:
+    """The statement (with the data behind it, if it is an INSERT), in pieces, and what it is to be run with."""
     parameters = dict(request.query)
     external: list[ExternalTable] = []
-    body = b""
+    body: list[bytes] = []
     if request.content_type == "multipart/form-data":
         for part in form_parts(request.headers["Content-Type"], await request.read()):
             if part.filename is None:
@@ -185,9 +189,9 @@ async def _read(request: web.Request) -> tuple[bytes, Request]:
             else:
                 external.append(_external(part.name, part.data, parameters))
     elif request.can_read_body:
-        body = await _on(
-            request.app[_WRITING], _decoded, await request.read(), request.headers.get("Content-Encoding")
-        )
+        body = await _body(request)
+        if encoding := request.headers.get("Content-Encoding"):
+            body = [await _on(request.app[_WRITING], _decoded, b"".join(body), encoding)]
     query = parameters.get("query", "").encode(errors="surrogateescape")
     described = {f"{table.name}_{part}" for table in external for part in ("format", "structure", "types")}
     wanted = Request(
@@ -200,7 +204,40 @@ async def _read(request: web.Request) -> tuple[bytes, Request]:
         parameters={name[6:]: value for name, value in parameters.items() if name.startswith("param_")},
         external=tuple(external),
     )
-    return (query + b"\n" + body if query and body else query or body), wanted
+    return ([query, b"\n", *body] if query and body else [query] if query else body), wanted
+
+
+async def _body(request: web.Request) -> list[bytes]:
+    """The body in the pieces that it came in: what is inserted may be many megabytes, and each copy of them costs CPU."""
+    # As request.read() does it: else reading is stopped and started again with each piece.
+    request.content.set_read_chunk_size(LARGEST_BODY)
+    pieces, size = [], 0
+    async for piece in request.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST_BODY:
+            raise web.HTTPRequestEntityTooLarge(LARGEST_BODY)
+    return pieces
+
+
+def _head(pieces: Iterable[bytes]) -> bytes:
+    """What a request begins with, as much as `insert_with_data` looks at."""
+    head = b""
+    for piece in pieces:
+        head += piece[: LONGEST_INSERT - len(head)]
+        if len(head) == LONGEST_INSERT:
+            break
+    return head
+
+
+def _behind(pieces: Iterable[bytes], begin: int) -> list[memoryview]:
+    """The pieces from that byte on."""
+    behind = []
+    for piece in pieces:
+        if begin < len(piece):
+            behind.append(memoryview(piece)[begin:])
+        begin = max(0, begin - len(piece))
+    return behind
 
 
 def _external(name: str, data: bytes, parameters: dict[str, str]) -> ExternalTable:
@@ -217,10 +254,10 @@ class EncodingFault(ValueError):
     """A Content-Encoding that this server does not know, or a body that is not encoded so."""
 
 
-def _decoded(body: bytes, encoding: str | None) -> bytes:
+def _decoded(body: bytes, encoding: str) -> bytes:
     try:
         match encoding:
-            case None | "" | "identity":
+            case "identity":
                 return body
             case "gzip":
                 return bytes(cramjam.gzip.decompress(body))
@@ -284,5 +321,6 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     engine = Engine(arguments.data, arguments.memory)
-    asyncio.run(serve(engine, arguments.port))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(engine, arguments.port))
     engine.close()

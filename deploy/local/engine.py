@@ -9,7 +9,7 @@ threads; the engine itself runs in parallel.
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,10 @@ SESSION_SETTINGS = {
     "implicit_select": "0",
     "allow_introspection_functions": "0",
 }
+
+
+Data = bytes | memoryview
+"""Rows in some format, or a piece of them that may begin and end anywhere."""
 
 
 class EngineError(Exception):
@@ -177,12 +181,12 @@ class Session:
         try:
             for table in request.external:
                 connection.run(f"CREATE TEMPORARY TABLE `{quoted(table.name)}` ({table.columns})")
-                self._append(f"INSERT INTO `{quoted(table.name)}`", table.format, table.data)
+                self._append(f"INSERT INTO `{quoted(table.name)}`", table.format, [table.data])
         except BaseException:
             connection.chdb.close()
             raise
 
-    def insert(self, insert: Insert, data: bytes) -> int:
+    def insert(self, insert: Insert, data: Iterable[Data]) -> int:
         """Inserts those rows, all or (within a block of a million) none; the number of rows written."""
         with self._busy:
             rows = self._append(insert.statement, insert.format, data)
@@ -251,10 +255,11 @@ class Session:
         answer: bytes | None = result.bytes()
         return answer or b""
 
-    def _append(self, statement: str, format_: str, data: bytes) -> int:
+    def _append(self, statement: str, format_: str, data: Iterable[Data]) -> int:
         try:
             inserter = self._connection.chdb.send_insert(statement, format_)
-            inserter.append(data)
+            for piece in data:
+                inserter.append(piece)
             return int(inserter.finish().rows_written)
         except Exception as error:
             raise _refused(error) from None

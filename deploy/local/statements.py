@@ -42,11 +42,11 @@ class StatementFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """An INSERT whose rows come as data: the statement without FORMAT, the format, and the data that came with it."""
+    """An INSERT whose rows come as data: the statement without FORMAT, the format, and where in the request they begin."""
 
     statement: str
     format: str
-    data: bytes
+    begin: int
 
 
 def is_select(statement: str) -> bool:
@@ -61,19 +61,22 @@ def output_format(statement: str, default: str) -> str:
     return found[1] if found else default
 
 
-def insert_with_data(query: bytes) -> Insert | None:
-    """The INSERT … FORMAT x of a request, `query` being the parameter and the body joined as ClickHouse joins them.
+LONGEST_INSERT = 65536
+"""Within so many bytes of a request an INSERT has come to its rows."""
+
+
+def insert_with_data(head: bytes) -> Insert | None:
+    """The INSERT … FORMAT x of a request, `head` being its first LONGEST_INSERT bytes or all of it.
 
     None for everything else, also for an INSERT that brings its rows by itself (SELECT, VALUES).
     """
-    head = query[:65536]
     word = re.match(_FIRST_WORD.pattern.encode(), head, re.DOTALL)
     if word is None or word[1].upper() != b"INSERT":
         return None
     found = _INSERT_WITH_DATA.match(head)
     if found is None or _OWN_DATA.search(re.sub(_QUOTED, b"", found[1], flags=re.DOTALL)):
         return None
-    return Insert(found[1].decode(), found[2].decode(), query[found.end() :])
+    return Insert(found[1].decode(), found[2].decode(), found.end())
 
 
 def set_statement(settings: dict[str, str]) -> str:

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 
+import uvloop
+
 from processors.sink.app import Sink
 from runtime.cli import read_settings
 from runtime.collector import spare_the_collector
@@ -17,7 +19,9 @@ def main() -> int:
     """Runs the sink until SIGINT or SIGTERM; its exit status. Settings come from the environment."""
     settings = read_settings(SinkSettings)
     set_up_logging(settings.log_level)
-    asyncio.run(_serve(settings))
+    # As in ingest: what the sink does is for the most part the loop's own work.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
     return 0
 
 

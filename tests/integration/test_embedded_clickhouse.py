@@ -173,8 +173,10 @@ def test_errors_carry_clickhouse_s_number_and_leave_the_server_well(client: Clie
     assert client.command("SELECT 1") == 1
 
 
-def test_a_faulty_row_refuses_its_whole_insert(client: Client, table: str) -> None:
-    lines = [b'{"a": %d, "s": "x"}' % number for number in range(5000)]
+@pytest.mark.parametrize("length", [1, 1000])
+def test_a_faulty_row_refuses_its_whole_insert(client: Client, table: str, length: int) -> None:
+    """Also where the rows before it came long before it: five megabytes come in many pieces."""
+    lines = [b'{"a": %d, "s": "%b"}' % (number, b"x" * length) for number in range(5000)]
     lines[4000] = b'{"a": "quark"}'
     with pytest.raises(DatabaseError) as caught:
         client.raw_insert(table, insert_block=b"\n".join(lines), fmt="JSONEachRow")
@@ -275,6 +277,22 @@ async def test_plain_http_has_every_way_of_saying_it(http: aiohttp.ClientSession
     assert (await text(http.post("/", params={"max_threads = 1 --": "1"}, data=b"SELECT 1"))).startswith(
         "400 Code: 62."
     )
+
+
+async def test_rows_may_be_cut_anywhere_on_their_way(
+    http: aiohttp.ClientSession, client: Client, table: str
+) -> None:
+    lines = b"INSERT INTO %b FORMAT JSONEachRow\n" % table.encode()
+    lines += b"\n".join(b'{"a": %d, "s": "%b"}' % (number, b"\\u00fc" * 100) for number in range(1000))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for begin in range(0, len(lines), 10007):
+            yield lines[begin : begin + 10007]
+
+    async with http.post("/", data=pieces()) as answer:
+        assert answer.status == 200, await answer.text()
+    found = client.query(f"SELECT count(), uniqExact(a), min(s), max(s) FROM {table}").first_row
+    assert found == (1000, 1000, "ü" * 100, "ü" * 100)
 
 
 async def test_plain_http_inserts_with_data_behind_the_statement_or_apart_from_it(

@@ -39,7 +39,7 @@ def test_a_connection_that_read_or_inserted_serves_the_next_statement_of_its_kin
     ask(engine.session(request), "CREATE TABLE kept (a UInt8) ENGINE = Memory")
     first = used_next(engine, request)
     inserting = engine.session(request)
-    assert inserting.insert(Insert("INSERT INTO kept", "TabSeparated", b""), b"1\n") == 1
+    assert inserting.insert(Insert("INSERT INTO kept", "TabSeparated", 0), [b"1\n"]) == 1
     inserting.close()
     assert inserting.id == first == used_next(engine, request)
 

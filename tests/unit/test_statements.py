@@ -3,7 +3,6 @@
 import pytest
 
 from deploy.local.statements import (
-    Insert,
     StatementFault,
     error_code,
     http_status,
@@ -17,22 +16,22 @@ from deploy.local.statements import (
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        (b"INSERT INTO t FORMAT CSV\n1\n", Insert("INSERT INTO t ", "CSV", b"1\n")),
-        (b"insert into t (a) format CSV\n1", Insert("insert into t (a) ", "CSV", b"1")),
-        (b"INSERT INTO t FORMAT CSV", Insert("INSERT INTO t ", "CSV", b"")),
-        (b"INSERT INTO t FORMAT Native\n\t\n\x00", Insert("INSERT INTO t ", "Native", b"\t\n\x00")),
+        (b"INSERT INTO t FORMAT CSV\n1\n", ("INSERT INTO t ", "CSV", b"1\n")),
+        (b"insert into t (a) format CSV\n1", ("insert into t (a) ", "CSV", b"1")),
+        (b"INSERT INTO t FORMAT CSV", ("INSERT INTO t ", "CSV", b"")),
+        (b"INSERT INTO t FORMAT Native\n\t\n\x00", ("INSERT INTO t ", "Native", b"\t\n\x00")),
         (
             b"-- why\n/* and\nmore */ INSERT INTO t FORMAT CSV\r\n1",
-            Insert("-- why\n/* and\nmore */ INSERT INTO t ", "CSV", b"1"),
+            ("-- why\n/* and\nmore */ INSERT INTO t ", "CSV", b"1"),
         ),
-        (b"INSERT INTO `a FORMAT b` FORMAT CSV\n1", Insert("INSERT INTO `a FORMAT b` ", "CSV", b"1")),
+        (b"INSERT INTO `a FORMAT b` FORMAT CSV\n1", ("INSERT INTO `a FORMAT b` ", "CSV", b"1")),
         (
             b"INSERT INTO `values` (`select`) FORMAT CSV\n1",
-            Insert("INSERT INTO `values` (`select`) ", "CSV", b"1"),
+            ("INSERT INTO `values` (`select`) ", "CSV", b"1"),
         ),
         (
             b"INSERT INTO t SETTINGS a = 'x' FORMAT CSV\n1",
-            Insert("INSERT INTO t SETTINGS a = 'x' ", "CSV", b"1"),
+            ("INSERT INTO t SETTINGS a = 'x' ", "CSV", b"1"),
         ),
         (b"INSERT INTO t VALUES (1)", None),
         (b"INSERT INTO t VALUES ('FORMAT CSV\n')", None),
@@ -43,9 +42,10 @@ from deploy.local.statements import (
     ],
 )
 def test_an_insert_is_taken_apart_only_where_its_rows_come_as_data(
-    query: bytes, expected: Insert | None
+    query: bytes, expected: tuple[str, str, bytes] | None
 ) -> None:
-    assert insert_with_data(query) == expected
+    insert = insert_with_data(query)
+    assert (insert and (insert.statement, insert.format, query[insert.begin :])) == expected
 
 
 @pytest.mark.parametrize(
