@@ -98,8 +98,9 @@ async def _rows(context: Context, scope: Scope, places: Sequence[Place], newest:
     if newest:
         messages, customers = about(scope, places, "recipient"), of_addresses(scope, places)
         columns = item_columns(bind_labels(messages, context.tenants), with_tenant=False)
+        addresses = sorted({address for _, address in places})
         questions += [
-            (newest_sql(messages, columns, newest), messages),
+            (newest_sql(messages, addresses, columns, newest), messages),
             (customers_sql(customers, _CUSTOMERS * len(places)), customers),
         ]
     standings, consents, *more = await asyncio.gather(

@@ -19,13 +19,16 @@ from query.sql.campaigns import (
     place_of,
 )
 from query.sql.lists import page_sql
-from query.sql.where import Scope, Where
+from query.sql.where import EARLIEST_MS, Scope, Where
+from schemas.times import parse_time
 
 _OF_ALL = ("from", "to", "day", "campaign")
 """Filters that a mailing and the one before it need not both pass."""
 _NOT_OF_PREVIOUS = ("tenant", "untracked", "tracking")
+_NEAR_MS = 6 * 3_600_000
 _DAYS = (1, 8, None)
-"""How many days before a mailing without a campaign the one before it is looked for, one after the other; None = all."""
+"""How long, and then how many days before a mailing without a campaign the one before it is looked for, one after the other;
+None = all."""
 
 Item = dict[str, Any]
 Before = dict[Place, Place]
@@ -57,28 +60,43 @@ class _Asked:
         self._span: Span = None if from_ms is None else from_ms - LOOK_BACK_MS, to_ms
 
     async def before_campaigns(self, items: Sequence[Item]) -> dict[Place, Item]:
-        """The campaign before each campaign."""
-        return await self._figures(*await self._found(items, self._span, are_campaigns=True))
+        """The campaign before each campaign: it began before the last of them did."""
+        if not items:
+            return {}
+        from_ms, _ = self._span
+        last_ms = max(parse_time(item["first_at"]) for item in items)
+        near = [(EARLIEST_MS if from_ms is None else from_ms, last_ms)]
+        before, spans = await self._found(items, self._span, near, are_campaigns=True)
+        return await self._figures(before, spans, are_campaigns=True)
 
     async def before_others(self, items: Sequence[Item]) -> dict[Place, Item]:
         """What was sent before each mailing without a campaign. All rows of such a mailing are of one day, so that few days
-        tell which one that was, where something was sent in them."""
+        tell which one that was, where something was sent in them; and mostly some hours do."""
         before: dict[Place, Place] = {}
         spans: list[tuple[int, int]] = []
-        for days in _DAYS:
+        for days, near_ms in ((1, _NEAR_MS), *((days, None) for days in _DAYS)):
             left = [item for item in items if place_of(item, self._scope.tenant) not in before]
-            found, times = await self._found(left, self._around(left, days), are_campaigns=False)
+            if not left:
+                break
+            within = self._around(left, days)
+            near = _merged([self._near(item, days, near_ms) for item in left])
+            found, times = await self._found(left, within, near, are_campaigns=False)
             before |= found
             spans += times
-        return await self._figures(before, spans)
+        return await self._figures(before, spans, are_campaigns=False)
 
     def _around(self, items: Sequence[Item], days: int | None) -> Span:
-        """From so many whole days before the first of these items on."""
-        if days is None or not items:
-            return self._span
-        first = min(date.fromisoformat(item["day"]) for item in items)
-        from_ms, _ = day_span(first - timedelta(days=days), self._zone)
-        return common(self._span, (from_ms, None))
+        """From so many whole days before the first of these items until the end of the last one's day, which all that was before
+        it lies before."""
+        on = [date.fromisoformat(item["day"]) for item in items]
+        from_ms = None if days is None else day_span(min(on) - timedelta(days=days), self._zone)[0]
+        return common(self._span, (from_ms, day_span(max(on), self._zone)[1]))
+
+    def _near(self, item: Item, days: int | None, near_ms: int | None) -> tuple[int, int]:
+        """From so long, or so many whole days, before the item on until it began: first and last ms."""
+        began_ms = parse_time(item["first_at"])
+        begin = self._around([item], days)[0] if near_ms is None else began_ms - near_ms
+        return EARLIEST_MS if begin is None else begin, began_ms
 
     def _rows(self, span: Span) -> Where:
         rows = Where(self._scope)
@@ -87,27 +105,32 @@ class _Asked:
         return rows
 
     async def _found(
-        self, items: Sequence[Item], span: Span, *, are_campaigns: bool
+        self, items: Sequence[Item], span: Span, near: Sequence[tuple[int, int]], *, are_campaigns: bool
     ) -> tuple[Before, list[tuple[int, int]]]:
-        """By the place of each item that of the mailing before it, and between which times the rows of these lie, ms."""
-        if not items:
-            return {}, []
+        """By the place of each item that of the mailing before it, and between which times the rows of these lie, ms: of those
+        mailings that have a row in one of the spans `near`, and for each item only one that began in the same of them."""
         rows = self._rows(span)
         places = [place_of(item, self._scope.tenant) for item in items]
         rows.add(f"m.tenant IN {rows.bind('Array(String)', sorted({place[0] for place in places}))}")
-        sql = mailings_before_sql(rows, self._zone, places, are_campaigns=are_campaigns)
-        found = await self._context.rows(sql, rows.parameters)
-        before = {tuple(row.values())[:5]: tuple(row.values())[6:11] for row in found}
-        return before, [(row["before_first_ms"], row["before_last_ms"]) for row in found]
+        sql = mailings_before_sql(rows, self._zone, places, near, are_campaigns=are_campaigns)
+        begin = {place: _begin_of(item, near) for place, item in zip(places, items, strict=True)}
+        found = [(tuple(row.values())[:5], row) for row in await self._context.rows(sql, rows.parameters)]
+        found = [(place, row) for place, row in found if row["before_began_ms"] >= begin[place]]
+        before = {place: tuple(row.values())[6:11] for place, row in found}
+        return before, [(row["before_first_at_ms"], row["before_last_at_ms"]) for _, row in found]
 
-    async def _figures(self, before: Before, spans: Sequence[tuple[int, int]]) -> dict[Place, Item]:
+    async def _figures(
+        self, before: Before, spans: Sequence[tuple[int, int]], *, are_campaigns: bool
+    ) -> dict[Place, Item]:
         """By the place of each item the mailing before it, as it is told."""
         if not before:
             return {}
         rows = self._rows(self._span)
         places = sorted(set(before.values()))
-        add_places(rows, self._zone, places, _merged(spans))
-        listed = mailings_list(rows, self._zone, (None, None))
+        add_places(rows, self._zone, places, _merged(spans), are_campaigns=are_campaigns)
+        listed = mailings_list(
+            rows, self._zone, (None, None), are_campaigns=are_campaigns, tells_tracking=False
+        )
         mailings = rows.around()
         order = listed.order(listed.default_sort)
         sql = page_sql(listed, mailings, order, len(places), with_tenant=True)
@@ -119,6 +142,12 @@ class _Asked:
             for place, previous in before.items()
             if previous in by_place
         }
+
+
+def _begin_of(item: Item, near: Sequence[tuple[int, int]]) -> int:
+    """Where the one of these spans begins in which the item began, as far as that is told."""
+    began_ms = parse_time(item["first_at"])
+    return next(first for first, last in near if first <= began_ms <= last)
 
 
 def _as_previous(item: Item) -> Item:

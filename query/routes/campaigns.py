@@ -1,5 +1,6 @@
 """GET /v1/campaigns: mailings with their figures; of one campaign also its opens and clicks over time, and its links."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,6 @@ from query.periods import Span
 from query.previous_mailings import add_previous
 from query.sql.campaigns import (
     LINK_SORT_VALUES,
-    NEAR_MS,
     SORT_VALUES,
     add_mailing_filters,
     links_list,
@@ -158,21 +158,39 @@ async def campaign_document(
     """A campaign with its figures and what is unattributed; here and below, `found` spares looking for it where that was
     done. Raises ProblemError where there is none of this name."""
     tenant, span = found or await find_campaign(context, principal, given, campaign)
+    document, unattributed = await asyncio.gather(
+        _one(context, tenant, span, campaign, compare="compare" in given),
+        _unattributed(context, tenant, span, campaign),
+    )
+    document["unattributed"] = unattributed
+    return {name: value for name, value in document.items() if name != "tenant" or principal.tenant is None}
+
+
+async def _one(
+    context: Context, tenant: str, span: tuple[int, int], campaign: str, *, compare: bool
+) -> dict[str, Any]:
+    """The campaign as an item of the list, with the one before it where that is asked."""
     rows = Where(Scope(tenant))
     rows.equal("m.campaign", campaign)
-    listed = mailings_list(rows, "UTC", span)
+    listed = mailings_list(rows, "UTC", span, are_campaigns=True)
     mailings = rows.around()
     add_mailing_filters(mailings, {"campaign": campaign})
     sql = page_sql(listed, mailings, listed.order(listed.default_sort), 1, with_tenant=True)
     (document,) = map(item_reader(listed), await context.rows(sql, mailings.parameters))
-    around = Where(Scope(tenant))
-    around.between("m.filed_at", span[0] - NEAR_MS, span[1] + NEAR_MS)
-    sql = unattributed_sql(around, campaign)
-    (document["unattributed"],) = await context.rows(sql, around.parameters)
-    if "compare" in given:
+    if compare:
         since = parse_time(document["first_at"]), None
         await add_previous(context, Scope(tenant), {}, since, [document])
-    return {name: value for name, value in document.items() if name != "tenant" or principal.tenant is None}
+    return document
+
+
+async def _unattributed(
+    context: Context, tenant: str, span: tuple[int, int], campaign: str
+) -> dict[str, Any]:
+    """Opens and clicks of the campaign's messages that name no recipient."""
+    around = Where(Scope(tenant))
+    sql = unattributed_sql(around, campaign, span)
+    (unattributed,) = await context.rows(sql, around.parameters)
+    return unattributed
 
 
 async def get_timeline(request: web.Request) -> web.StreamResponse:

@@ -100,7 +100,8 @@ async def customer_messages_document(
 ) -> dict[str, Any]:
     """A page of a customer's messages. Raises ProblemError."""
     where = _messages_of(found or await the_customer(context, scope_of(principal, given), customer_id), given)
-    return await log_document(context, principal, given, where, f"messages of customer {customer_id}")
+    name = f"messages of customer {customer_id}"
+    return await log_document(context, principal, given, where, name, are_few=True)
 
 
 async def stream_customer_messages(

@@ -106,8 +106,10 @@ async def log_document(
     name: str,
     *,
     is_all: bool = False,
+    are_few: bool = False,
 ) -> dict[str, Any]:
-    """A page of the log rows of `where`; `name` tells whose cursors these are, `is_all` that nothing but `given` chooses them."""
+    """A page of the log rows of `where`; `name` tells whose cursors these are, `is_all` that nothing but `given` chooses them,
+    `are_few` that they are hardly more than a page."""
     columns, order = _as_asked(context, principal, given, where)
     paging = Paging(principal, given, name, order)
     scope, names_address = scope_of(principal, given), _names_address(given)
@@ -120,7 +122,7 @@ async def log_document(
         paging.size + 1,
         span_of(given),
         paging.place,
-        expects_few=names_address or "clicked_link" in given,
+        expects_few=are_few or names_address or "clicked_link" in given,
         unchanging=_by_address_alone(where, given) if is_all and names_address else None,
     )
     return paging.document(rows, as_item)

@@ -35,11 +35,20 @@ _SORTS = {
 SORT_VALUES = [f"{minus}{name}" for name in _SORTS for minus in ("", "-")]
 
 
-def mailings_list(where: Where, zone: str, span: Span, *, compare: bool = False) -> Listed:
+def mailings_list(
+    where: Where,
+    zone: str,
+    span: Span,
+    *,
+    compare: bool = False,
+    are_campaigns: bool = False,
+    tells_tracking: bool = True,
+) -> Listed:
     """The mailings of the rows of `where`, within `span`, the figures of each with those of the mailing before as previous_…
     where `compare` says so. `where` gets values bound, and is not for the list itself but `where.around()`.
 
-    What names no recipient counts in no figure; it does tell whether opens and clicks are tracked.
+    What names no recipient counts in no figure; it does tell whether opens and clicks are tracked. `are_campaigns` where all
+    rows are of campaigns; where `tells_tracking` is not set, `tracking` means nothing.
     """
     columns = {
         **{name: f"nullIf(m.{name}, '')" for name in _SAID},
@@ -47,7 +56,9 @@ def mailings_list(where: Where, zone: str, span: Span, *, compare: bool = False)
         **{f"tracking_{name}": _tracking_sql(f"m.saw_{name}") for name in ("opens", "clicks")},
         **figure_columns(),
     }
-    source = _mailings_sql(where, zone, span, compare=compare)
+    source = _mailings_sql(
+        where, zone, span, compare=compare, are_campaigns=are_campaigns, tells_tracking=tells_tracking
+    )
     if compare:
         columns |= _previous_columns()
         source = _with_previous_sql(source)
@@ -72,7 +83,9 @@ def add_mailing_filters(mailings: Where, given: Mapping[str, Any]) -> None:
         mailings.add(f"lowerUTF8(m.campaign) LIKE {pattern} OR lowerUTF8(m.subject) LIKE {pattern}")
 
 
-def _mailings_sql(where: Where, zone: str, span: Span, *, compare: bool) -> str:
+def _mailings_sql(
+    where: Where, zone: str, span: Span, *, compare: bool, are_campaigns: bool, tells_tracking: bool
+) -> str:
     """The mailings; with `compare` also those of the time before, and what is told of a mailing when it is the one before:
     all_<name>, over that time too."""
     from_ms, to_ms = span
@@ -81,16 +94,14 @@ def _mailings_sql(where: Where, zone: str, span: Span, *, compare: bool) -> str:
         asked = f"m.filed_at >= {where.bind_time(from_ms)}"
         from_ms -= LOOK_BACK_MS
     where.between("m.filed_at", from_ms, to_ms)
-    seen_by_message = {name: _seen_by_message_sql(where, name, asked, (from_ms, to_ms)) for name in _SEEN}
+    saw = {
+        name: _saw_sql(where, name, asked, (from_ms, to_ms)) if tells_tracking else "false" for name in _SEEN
+    }
     selected = [
-        *_place_columns(where, zone),
+        *_place_columns(where, zone, are_campaigns=are_campaigns),
         "of_day AS day",
         *_aggregates(asked),
-        *(
-            f"countIf({asked} AND m.{name} > 0 AND m.tracking != 'none') > 0 "
-            f"OR (tenant, campaign) IN ({seen_by_message[name]}) AS saw_{name}"
-            for name in _SEEN
-        ),
+        *(f"{sql} AS saw_{name}" for name, sql in saw.items()),
         f"countIf({asked} AND {_OWN} AND m.tracking = 'none') AS untracked",
         *(_aggregates("1", "all_") if compare else ()),
     ]
@@ -114,6 +125,14 @@ def _place_sql(where: Where, zone: str) -> list[str]:
 
 
 _SEEN = ("opens", "clicks")
+
+
+def _saw_sql(where: Where, name: str, asked: str, span: Span) -> str:
+    """Whether opens or clicks (`name`) of a mailing were seen, in rows of `where` of which `asked` holds."""
+    return (
+        f"countIf({asked} AND m.{name} > 0 AND m.tracking != 'none') > 0 "
+        f"OR (tenant, campaign) IN ({_seen_by_message_sql(where, name, asked, span)})"
+    )
 
 
 def _seen_by_message_sql(where: Where, name: str, asked: str, span: Span) -> str:
@@ -217,23 +236,37 @@ def place_of(item: Mapping[str, Any], tenant: str | None) -> Place:
     return (item.get("tenant", tenant) or "", item["campaign"] or "", *of_others)
 
 
-def mailings_before_sql(where: Where, zone: str, places: Sequence[Place], *, are_campaigns: bool) -> str:
-    """Of each mailing of `places` which one was before it, as `_with_previous_sql` has it, and between which times its rows
-    lie, ms; no row where none was. They are all campaigns or all none. `where` has the rows of the tenants, and gets values
-    bound."""
+def mailings_before_sql(
+    where: Where, zone: str, places: Sequence[Place], near: Sequence[tuple[int, int]], *, are_campaigns: bool
+) -> str:
+    """Of each mailing of `places` which one was before it, as `_with_previous_sql` has it, of those that have a row within
+    one of the spans of `near` (first and last ms); when that began, and between which times its rows lie, ms. No row where none
+    was. They are all campaigns or all none. `where` has the rows of the tenants, and gets values bound."""
     names = _PLACED.split(", ")
     where.add("m.campaign != ''" if are_campaigns else "m.campaign = ''")
+    # To group all mailings of a month takes ten times as long as to see which ones are near.
+    (near_rows := where.copy()).add(_within_sql(near_rows, near))
+    where.parameters |= near_rows.parameters
+    # Of others than campaigns the subject alone, since to work out the days of all rows takes as long as to group them.
+    telling = "m.campaign" if are_campaigns else "m.subject"
+    near_ones = (
+        f"{where.sql} AND {telling} IN (SELECT {telling} FROM message_status AS m WHERE {near_rows.sql})"
+    )
+    if are_campaigns:
+        # They are far between, and soon over: to look for their last row first, without FINAL, spares reading on until now.
+        near_ones += f" AND m.filed_at <= (SELECT max(m.filed_at) FROM message_status AS m WHERE {near_ones})"
     place = ", ".join(_place_columns(where, zone, are_campaigns=are_campaigns))
     mailings = (
         f"SELECT {place}, {_channel_sql('1')} AS all_channel, "
         f"minIf(m.filed_at, {_OWN}) AS began, min(m.filed_at) AS first_at, max(m.filed_at) AS last_at "
-        f"FROM message_status AS m FINAL WHERE {where.sql} GROUP BY {_PLACED} HAVING countIf({_OWN}) > 0"
+        f"FROM message_status AS m FINAL WHERE {near_ones} "
+        f"GROUP BY {_PLACED} HAVING countIf({_OWN}) > 0"
     )
     before = [
         *(f"lagInFrame({name}) OVER w AS before_{name}" for name in names),
         *(
-            f"toUnixTimestamp64Milli(lagInFrame({name}_at) OVER w) AS before_{name}_ms"
-            for name in ("first", "last")
+            f"toUnixTimestamp64Milli(lagInFrame({name}) OVER w) AS before_{name}_ms"
+            for name in ("began", "first_at", "last_at")
         ),
     ]
     asked = where.bind(_PLACES, list(places))
@@ -244,14 +277,23 @@ def mailings_before_sql(where: Where, zone: str, places: Sequence[Place], *, are
     )
 
 
-def add_places(where: Where, zone: str, places: Sequence[Place], spans: Sequence[tuple[int, int]]) -> None:
-    """Only rows of these mailings, which lie within `spans`: first and last ms of each."""
-    where.add(f"({', '.join(_place_sql(where, zone))}) IN {where.bind(_PLACES, list(places))}")
-    where.add(
-        " OR ".join(
-            f"m.filed_at BETWEEN {where.bind_time(first)} AND {where.bind_time(last)}"
-            for first, last in spans
-        )
+def add_places(
+    where: Where, zone: str, places: Sequence[Place], spans: Sequence[tuple[int, int]], *, are_campaigns: bool
+) -> None:
+    """Only rows of these mailings, which are all campaigns or all none and lie within `spans`: first and last ms of each."""
+    where.add(_within_sql(where, spans))
+    if are_campaigns:
+        add_campaigns(where, [place[:2] for place in places])
+    else:
+        subjects = sorted({place[3] for place in places})
+        where.add(f"m.campaign = '' AND m.subject IN {where.bind('Array(String)', subjects)}")
+        where.add(f"({', '.join(_place_sql(where, zone))}) IN {where.bind(_PLACES, list(places))}")
+
+
+def _within_sql(where: Where, spans: Sequence[tuple[int, int]]) -> str:
+    """Whether a row lies within one of these spans, first and last ms of each."""
+    return " OR ".join(
+        f"m.filed_at BETWEEN {where.bind_time(first)} AND {where.bind_time(last)}" for first, last in spans
     )
 
 
@@ -279,31 +321,37 @@ def span_sql(where: Where) -> str:
     return f"SELECT {ends}, count() AS rows FROM message_status AS m WHERE {where.sql}"
 
 
-def unattributed_sql(where: Where, campaign: str) -> str:
-    """Opens and clicks of the campaign's messages that name no recipient; `where` gets the campaign bound, and has only the
-    tenant and the times.
+def unattributed_sql(where: Where, campaign: str, span: tuple[int, int]) -> str:
+    """Opens and clicks of the campaign's messages that name no recipient, of a campaign whose rows lie within `span`; `where`
+    gets values bound, and has only the tenant.
 
     They are found by their messages: what only a registration tells, as a campaign that is no tag of the mail, is told of
     the recipients that it names.
     """
     of_campaign = where.copy()
     of_campaign.equal("m.campaign", campaign)
+    of_campaign.between("m.filed_at", *span)
     of_campaign.add(_OWN)
-    messages = f"SELECT m.message_id FROM message_status AS m WHERE {of_campaign.sql}"
     where.parameters |= of_campaign.parameters
+    where.between("m.filed_at", span[0] - NEAR_MS, span[1] + NEAR_MS)
+    where.add(f"NOT {_OWN}")
+    # There are few of them: so the campaign's messages are looked for among theirs, and not all of those remembered.
+    nameless = f"SELECT m.message_id FROM message_status AS m WHERE {where.sql}"
+    messages = f"SELECT m.message_id FROM message_status AS m WHERE {of_campaign.sql} AND m.message_id IN ({nameless})"
     named = f"m.campaign = {where.bind('String', campaign)}"
+    # Whether a row is of a recipient never changes, so these may be chosen before FINAL is worked out, and of others nothing is
+    # read.
     return (
-        "SELECT sum(m.opens) AS opens, sum(m.clicks) AS clicks FROM message_status AS m FINAL "
-        f"WHERE {where.sql} AND NOT {_OWN} AND ({named} OR m.message_id IN ({messages}))"
+        f"SELECT sum(m.opens) AS opens, sum(m.clicks) AS clicks FROM message_status AS m FINAL PREWHERE NOT {_OWN} "
+        f"WHERE {where.sql} AND ({named} OR m.message_id IN ({messages}))"
     )
 
 
 def tenants_sql(where: Where) -> str:
     """The tenants that have a row of `where` with a recipient, two at most."""
-    return (
-        f"SELECT m.tenant AS tenant FROM message_status AS m FINAL WHERE {where.sql} AND {_OWN} "
-        "LIMIT 1 BY m.tenant LIMIT 2"
-    )
+    # Of one tenant the first row says all.
+    first = "LIMIT 1 BY m.tenant LIMIT 2" if where.scope.tenant is None else "LIMIT 1"
+    return f"SELECT m.tenant AS tenant FROM message_status AS m FINAL WHERE {where.sql} AND {_OWN} {first}"
 
 
 def timeline_list(where: Where, bucket: str, zone: str) -> Listed:

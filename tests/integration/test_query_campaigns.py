@@ -1,5 +1,6 @@
 """GET /v1/campaigns and what is under it, against a plain-Python model of the same rows; and that all figures agree."""
 
+import contextlib
 import csv
 import io
 import itertools
@@ -171,31 +172,66 @@ async def test_the_mailing_before_passes_the_filters_that_the_mailing_passed(ser
 
 
 async def test_the_mailing_before_may_be_a_day_or_weeks_ago(server: QueryServer) -> None:
-    template = next(row for row in ROWS if row["channel"] == "email")
     days_ago = (300, 90, 80, 79, 78.9, 70, 3)
+    async with _sparse(server, [("Your receipt", None, int(days * -DAY_MS)) for days in days_ago]) as items:
+        assert len(items) >= 6
+        assert [item["previous"] and item["previous"]["day"] for item in items] == [
+            None, *(item["day"] for item in items[:-1]),
+        ]  # fmt: skip
+
+
+async def test_the_mailing_before_is_the_one_that_began_last_and_not_the_one_that_was_sent_last(
+    server: QueryServer,
+) -> None:
+    minute, day = 60_000, NOW_MS - NOW_MS % DAY_MS - 50 * DAY_MS
+    told = [
+        # Of all day, so that it is told of shortly before the last one, though it began before the second one.
+        ("Reminder", None, 10 * minute),
+        ("Reminder", None, 710 * minute),
+        ("Receipt", None, 300 * minute),
+        ("Notice", None, 720 * minute),
+        # Of the day before and after, so that what it comes to is told long after what it is compared with began.
+        (None, "slow", 100 * minute),
+        (None, "slow", 9 * DAY_MS),
+        (None, "quick", 2 * DAY_MS),
+        (None, "next", 3 * DAY_MS),
+    ]
+    rows = [(subject, campaign, day - NOW_MS + after) for subject, campaign, after in told]
+    async with _sparse(server, rows) as items:
+        before = {item["campaign"] or item["subject"]: item["previous"] for item in items}
+        assert {name: each and (each["campaign"] or each["subject"]) for name, each in before.items()} == {
+            "Reminder": None, "Receipt": "Reminder", "Notice": "Receipt", "slow": None, "quick": "slow", "next": "quick",
+        }  # fmt: skip
+        assert before["quick"]["recipients"] == before["Receipt"]["recipients"] == 2
+
+
+@contextlib.asynccontextmanager
+async def _sparse(
+    server: QueryServer, mailed: list[tuple[str | None, str | None, int]]
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """The mailings of a tenant to whom these messages are all that was sent: subject, campaign, and how long after NOW, ms;
+    the first first, as a stream and as pages of any length have them."""
+    template = next(row for row in ROWS if row["channel"] == "email")
     rows = [
         template
         | {
             "tenant": "sparse",
-            "message_id": f"sparse-{days}",
+            "message_id": f"sparse-{number}",
             "recipient": "someone@example.org",
-            "campaign": None,
-            "subject": "Your receipt",
-            "filed_at": format_time(NOW_MS - int(days * DAY_MS)),
+            "campaign": campaign,
+            "subject": subject,
+            "filed_at": format_time(NOW_MS + after_ms),
         }
-        for days in days_ago
+        for number, (subject, campaign, after_ms) in enumerate(mailed)
     ]
     await server.store.insert_lines("message_status", b"\n".join(map(orjson.dumps, rows)))
     try:
         asked = [("tenant", "sparse"), ("compare", "previous"), ("sort", "first_at")]
         _, _, body = await server.raw("/v1/campaigns", [*asked, ("format", "ndjson")], key=OPERATOR)
         streamed = [orjson.loads(line) for line in body.splitlines()]
-        assert len(streamed) >= 6
-        assert [item["previous"] and item["previous"]["day"] for item in streamed] == [
-            None, *(item["day"] for item in streamed[:-1]),
-        ]  # fmt: skip
         for limit in ("1", "500"):
             assert await server.items("/v1/campaigns", *asked, ("limit", limit), key=OPERATOR) == streamed
+        yield streamed
     finally:
         await server.store.command(
             "ALTER TABLE message_status DELETE WHERE tenant = 'sparse' SETTINGS mutations_sync = 2"

@@ -65,14 +65,15 @@ async def get_mailing(visit: Visit) -> web.StreamResponse:
     within = {**given, "campaign": campaign, "from": from_ms, "to": to_ms}
     rates = partial(rates_document, context, principal)
     timeline_by = partial(_timeline, visit, given, campaign, found)
-    one, by_bucket, links, domains, causes, errors = await asyncio.gather(
+    one, by_bucket, links, domains, causes = await asyncio.gather(
         campaign_document(context, principal, {**given, "compare": "previous"}, campaign, found),
         timeline_by(bucket or "hour"),
         links_document(context, principal, {**given, "limit": _MOST_LINKS}, campaign, found),
         rates({**within, "group_by": ["domain"], "limit": _MOST_DOMAINS}),
         rates({**within, "group_by": ["domain", "cause"], "sort": "-bounced", "limit": _MOST_CAUSES}),
-        rates({**within, "channel": "sms", "group_by": ["error_code"], "limit": _MOST_ERRORS}),
     )
+    of_texts = {**within, "channel": "sms", "group_by": ["error_code"], "limit": _MOST_ERRORS}
+    errors = (await rates(of_texts))["items"] if one["channel"] != "email" else []
     begin_ms = parse_time(one["first_at"])
     timeline = timeline_of(by_bucket, begin_ms, bucket or "hour", visit.zone)
     if bucket is None and timeline.is_mostly_later:
@@ -99,7 +100,7 @@ async def get_mailing(visit: Visit) -> web.StreamResponse:
         clicked=partial(_clicked, visit, campaign),
         domains=_domains(visit, campaign, domains["items"], causes["items"]),
         more_domains=domains["next"] is not None,
-        errors=_errors(visit, campaign, errors["items"]),
+        errors=_errors(visit, campaign, errors),
         previous_url=_previous_url(visit, one),
     )
 

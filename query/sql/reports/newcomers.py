@@ -55,14 +55,12 @@ def add_named(where: Where, scope: Scope, filters: Mapping[str, str]) -> None:
     )
 
 
-def _had_none(before: str, scope: Scope) -> str:
-    """Whether nothing in `before` went to the address of a row `m`."""
-    if scope.tenant is None:
-        address = "m.tenant, m.channel, m.recipient"
-        return f"({address}) NOT IN (SELECT {address} FROM {before})"
-    # A set of texts is made and asked in half the time that one of tuples takes.
+def _had_none(before: str) -> str:
+    """Whether nothing in `before` went to the address of a row `m`. Channel by channel: a set of numbers is made and asked in a
+    fraction of the time that one of tuples or texts takes."""
     return " OR ".join(
-        f"m.channel = '{channel}' AND m.recipient NOT IN (SELECT m.recipient FROM {before} AND m.channel = '{channel}')"
+        f"m.channel = '{channel}' AND m.recipient_hash NOT IN "
+        f"(SELECT m.recipient_hash FROM {before} AND m.channel = '{channel}')"
         for channel in CHANNELS
     )
 
@@ -80,9 +78,7 @@ def recipients_source(where: Where, scope: Scope, from_ms: int | None) -> str:
     if from_ms is not None:
         # All that is told of a first message takes ten times as long to gather as to see who had one before.
         begin = where.bind_time(from_ms)
-        rows = (
-            f"{sent} AND m.filed_at >= {begin} AND ({_had_none(f'{sent} AND m.filed_at < {begin}', scope)})"
-        )
+        rows = f"{sent} AND m.filed_at >= {begin} AND ({_had_none(f'{sent} AND m.filed_at < {begin}')})"
     first = ", ".join(f"toString(m.{name})" for name in _FIRST)
     named = ", ".join(f"first.{place} AS {name}" for place, name in enumerate(_FIRST, 1))
     return f"""
