@@ -159,8 +159,10 @@ async def _ask_all(
 
 
 def _may_ask(whose: str, question: Question) -> bool:
-    """The operator names a tenant with the id of a customer, since several have one of the same: that is the tenants’ to ask."""
-    return whose != OPERATOR or not any("/customers/" in path for path, _ in question.askings)
+    """The operator names a tenant with the id of a customer, and in the console with that of a document, since several have
+    one of the same: that is the tenants’ to ask."""
+    named = [path for path, _ in question.askings if "/customers/" in path or path.startswith("/documents/")]
+    return whose != OPERATOR or not named
 
 
 async def _wait_until_alive(session: aiohttp.ClientSession, url: str) -> None:
