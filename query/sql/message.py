@@ -3,6 +3,11 @@
 from query.sql.where import Where
 
 
+def tenants_sql(table: str, where: Where) -> str:
+    """The tenants that have rows of the message in that table, two at most."""
+    return f"SELECT DISTINCT m.tenant AS tenant FROM {table} AS m WHERE {where.sql} LIMIT 2"
+
+
 def recipients_sql(where: Where, columns: str) -> str:
     """All rows of the message, also the unattributed one, with what describes the message as a whole."""
     return (
