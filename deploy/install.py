@@ -156,11 +156,10 @@ def _by_uv(files: list[Path], lock: int) -> bool:
         if not _by_pip([ROOT / "requirements" / name for name in LOCKS["uv"]], lock, 1):
             return False
         _stamp("uv").write_text(_digest("uv"))
-    settings = subprocess.run([*_pip(), "config", "list"], capture_output=True, text=True).stdout
     command = [str(UV), "pip", "install", "--python", str(PYTHON)]
     # pip takes the best of all indexes; the hashes say that it is the right one.
     command += ["--index-strategy=unsafe-best-match"]
-    return _run([*command, *_options(files)], _uv_environment(settings, os.environ), lock, _uv_progress)
+    return _run([*command, *_options(files)], uv_environment(), lock, _uv_progress)
 
 
 def _by_pip(files: list[Path], lock: int, total: int) -> bool:
@@ -193,6 +192,12 @@ def _pip_environment(caller: Mapping[str, str]) -> dict[str, str]:
         and (not name.startswith("PIP_") or name in _KEPT_PIP_SETTINGS)
     }
     return kept | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+
+
+def uv_environment() -> dict[str, str]:
+    """What uv is to be run with, so that it fetches from where pip would."""
+    settings = subprocess.run([*_pip(), "config", "list"], capture_output=True, text=True).stdout
+    return _uv_environment(settings, os.environ)
 
 
 def _uv_environment(pip_settings: str, caller: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from deploy.install import uv_environment
+
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
 UV = ROOT / ".venv" / "bin" / "uv"
@@ -22,6 +24,7 @@ def main() -> None:
     """Writes the locks; exits with a message where one names what it must not."""
     if not UV.exists():
         sys.exit(".venv has no uv, without which nothing is resolved: `make install-dev` says why")
+    environment = uv_environment()
     for name in LOCKS:
         command = [
             str(UV),
@@ -35,7 +38,7 @@ def main() -> None:
         ]
         command += ["--universal", "--python-version", "3.11", "--generate-hashes"]
         command += ["--no-header", "--no-emit-index-url", "--no-emit-find-links"]
-        subprocess.run(command, cwd=REQUIREMENTS, check=True)
+        subprocess.run(command, cwd=REQUIREMENTS, env=environment, check=True)
         text = (REQUIREMENTS / f"{name}.txt").read_text()
         if found := _FOREIGN.search(text):
             sys.exit(f"requirements/{name}.txt names {found[0]!r}, which only this machine may know")
