@@ -185,12 +185,7 @@ def _pip() -> list[str]:
 
 
 def _pip_environment(caller: Mapping[str, str]) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in caller.items()
-        if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
-        and (not name.startswith("PIP_") or name in _KEPT_PIP_SETTINGS)
-    }
+    kept = _kept(caller, "PIP_", _KEPT_PIP_SETTINGS)
     return kept | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
 
 
@@ -203,12 +198,6 @@ def uv_environment() -> dict[str, str]:
 def _uv_environment(pip_settings: str, caller: Mapping[str, str]) -> dict[str, str]:
     """What uv is told: the caller's own settings of uv that say from where to fetch, else those of pip, as
     `pip config list` gives them: `global.index-url='…'`, `install.…` for its command, `:env:.…` for the environment."""
-    kept = {
-        name: value
-        for name, value in caller.items()
-        if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
-        and (not name.startswith("UV_") or name in _KEPT_UV_SETTINGS)
-    }
     given: dict[str, str] = {}
     for section in ("global", "install", ":env:"):
         for line in pip_settings.splitlines():
@@ -217,7 +206,17 @@ def _uv_environment(pip_settings: str, caller: Mapping[str, str]) -> dict[str, s
             if where == section and (name := _UV_SETTINGS.get(setting)):
                 words = ast.literal_eval(value).split()
                 given[name] = ("," if name == "UV_FIND_LINKS" else " ").join(words)
-    return given | kept
+    return given | _kept(caller, "UV_", _KEPT_UV_SETTINGS)
+
+
+def _kept(caller: Mapping[str, str], prefix: str, settings: frozenset[str]) -> dict[str, str]:
+    """The caller's environment without what leads to another Python, and of the tool with that prefix these settings alone."""
+    return {
+        name: value
+        for name, value in caller.items()
+        if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
+        and (not name.startswith(prefix) or name in settings)
+    }
 
 
 def _run(

@@ -6,13 +6,10 @@ The locks name no registry and no path of this machine, so that they fit whoever
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-from deploy.install import uv_environment
+from deploy.install import ROOT, UV, uv_environment
 
-ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
-UV = ROOT / ".venv" / "bin" / "uv"
 LOCKS = ("uv", "run", "local", "dev")
 """In this order, since each but the first is constrained by the ones before it."""
 
