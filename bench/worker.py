@@ -24,6 +24,7 @@ from typing import Any, Final
 
 import faust
 import psutil
+import uvloop
 from aiokafka.admin import NewTopic
 
 from bench import records
@@ -335,7 +336,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
     if given.variant == "plain":
-        asyncio.run(plain_loop(given.bootstrap, given.requests))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the worker
+            runner.run(plain_loop(given.bootstrap, given.requests))
     else:
         asyncio.run(_naive(given.bootstrap, given.requests, given.folder))
 

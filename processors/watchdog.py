@@ -1,7 +1,9 @@
 """Sees to it that the worker gets on: Faust can stop consuming without a word.
 
 Where Kafka confirms the membership but neither a record is acknowledged nor a recovery moves, although there is
-something to do, the process leaves, and the supervisor starts it anew.
+something to do, the process leaves, and the supervisor starts it anew. So it does where Kafka answers whoever asks it
+anew, but the consumer has not had its membership confirmed for longer than any rebalance takes. While Kafka is away, the
+worker stays and waits.
 """
 
 import asyncio
@@ -14,12 +16,18 @@ from faust.types import TP
 from processors.agents import RecordAgent
 from processors.app import TrackApp
 from processors.ownership import leave_at_once, now_s
+from runtime.kafka import open_admin
 from runtime.metrics import WORKER_LAG
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0
 STUCK_AFTER_S = 60.0
+
+
+def unconfirmed_after_s(rebalance_timeout_s: float) -> float:
+    """How long the membership may stay unconfirmed while Kafka answers, in seconds: more than a rebalance may last."""
+    return STUCK_AFTER_S + 2 * rebalance_timeout_s
 
 
 class Watchdog:
@@ -31,6 +39,7 @@ class Watchdog:
         self._lag: dict[TP, int] = {}
         self._seen: Any = None
         self._progress_at = now_s()
+        self._confirmed_or_away_at = now_s()
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Whether partitions are assigned and recovered, and how far behind they are, in records."""
@@ -51,6 +60,7 @@ class Watchdog:
             except Exception as error:
                 log.debug("lag cannot be measured now: %r", error)
             self._judge()
+            await self._judge_membership()
 
     async def _measure_lag(self) -> None:
         able, _ = self.ready()
@@ -86,3 +96,24 @@ class Watchdog:
             self._progress_at = now_s()
         elif now_s() - self._progress_at > STUCK_AFTER_S:
             leave_at_once(f"no progress for {STUCK_AFTER_S:g} s, behind by {self._lag} records")
+
+    async def _judge_membership(self) -> None:
+        app = self._app
+        if app.ownership.fresh or not await self._kafka_answers():
+            self._confirmed_or_away_at = now_s()
+        limit_s = unconfirmed_after_s(app.conf.broker_rebalance_timeout)
+        if now_s() - self._confirmed_or_away_at > limit_s:
+            leave_at_once(f"Kafka answers, but has not confirmed the membership for {limit_s:g} s")
+
+    async def _kafka_answers(self) -> bool:
+        """Whether a connection of its own gets an answer; the consumer's may be what is stuck."""
+        admin = open_admin(self._app.bootstrap, "waybill-worker-watchdog")
+        try:
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await admin.start()
+        except Exception as error:
+            log.debug("Kafka does not answer now: %r", error)
+            return False
+        finally:
+            await admin.close()
+        return True

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
+import uvloop
 from aiohttp import web
 
 from processors.agents import Deliveries, RecordAgent, StandingAgent, TrackAgent, declare_agent
@@ -49,7 +50,8 @@ def run_worker() -> int:
     with lock:
         status = 1
         try:
-            status = asyncio.run(Worker(settings, tenants).run())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                status = runner.run(Worker(settings, tenants).run())
         except Exception:
             log.exception("the worker failed")
         finally:

@@ -1,15 +1,44 @@
 """How Waybill's parts open Kafka: the choices that producers, consumers and admin clients share."""
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError
 
 from schemas.topics import MAX_RECORD_BYTES
 
 _REQUEST_OVERHEAD_BYTES = 64 * 1024
 """What a record's frame and headers may take beside its value."""
+
+
+def _told_as_lost(send: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a request over a connection that is closed already fail with KafkaConnectionError on uvloop too.
+
+    uvloop's transport raises RuntimeError there, which aiokafka 0.14 does not expect (aiokafka#1038): it ended the task
+    that keeps metadata up to date, and a consumer whose broker was restarted then waited for ever.
+    """
+
+    @functools.wraps(send)
+    def send_or_lose(connection: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return send(connection, *args, **options)
+        except RuntimeError as error:
+            if connection._writer is None or not connection._writer.transport.is_closing():
+                raise
+            connection.close(reason=CloseReason.CONNECTION_BROKEN)
+            lost = f"Connection at {connection.host}:{connection.port} closed: {error}"
+            raise KafkaConnectionError(lost) from error
+
+    return send_or_lose
+
+
+_CONNECTION: Final[Any] = AIOKafkaConnection
+_CONNECTION.send = _told_as_lost(_CONNECTION.send)
 
 
 def open_producer(bootstrap: str, client: str, **options: Any) -> AIOKafkaProducer:

@@ -1,15 +1,18 @@
 """The embedded Kafka: a real broker that keeps its data and its bounds."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+import uvloop
 from aiokafka import TopicPartition
-from aiokafka.errors import MessageSizeTooLargeError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from deploy.local.kafka import EmbeddedKafka
 from deploy.local.process import StartError
 from deploy.topics import create_topics
-from runtime.kafka import open_admin, open_consumer, open_producer
+from runtime.kafka import open_admin, open_client, open_consumer, open_producer
 from schemas.topics import MAX_RECORD_BYTES, RECEIPTS, Topic
 
 
@@ -89,3 +92,22 @@ def test_an_interrupted_format_is_done_again(tmp_path: Path) -> None:
     with EmbeddedKafka(tmp_path) as kafka:
         assert kafka.answers()
     assert "cluster.id" in (tmp_path / "data" / "meta.properties").read_text()
+
+
+def test_on_uvloop_a_request_over_a_connection_that_is_closed_already_fails_as_lost(bootstrap: str) -> None:
+    async def request() -> None:
+        client = open_client(bootstrap, "test")
+        await client.bootstrap()
+        try:
+            assert await client.force_metadata_update(), "over the broker's own connection"
+            (connection,) = client._conns.values()
+            connection._writer.transport.abort()
+            await asyncio.sleep(0)  # the transport closes now; that it did is read after this
+            with pytest.raises(KafkaConnectionError, match="closed"):
+                await connection.send(MetadataRequest([]))
+            assert await client.force_metadata_update(), "metadata come over a new connection"
+        finally:
+            await client.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(request())

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 from deploy.local.kafka import EmbeddedKafka
+from processors.ownership import EXIT_STATUS
 from schemas.topics import DEAD_LETTERS, EVENTS, MESSAGE_STATUS
 from tests.integration.worker_stage import (
     SENT_AT,
@@ -221,6 +222,28 @@ async def test_the_broker_killed_and_restarted_under_load_costs_nothing(
     await feeding
     await assert_statuses_become(bootstrap, tenant, expected_statuses(records), 90)
     assert worker.status is None, worker.said()[-1500:]
+
+
+async def test_it_leaves_when_kafka_answers_but_never_confirms_its_membership_and_not_while_kafka_is_away(
+    broker: EmbeddedKafka, bootstrap: str, tmp_path: Path
+) -> None:
+    never_confirmed = (
+        "import processors.watchdog as watchdog; from processors.ownership import Ownership\n"
+        "Ownership.confirmed = lambda self, asked_at: None\n"
+        "watchdog.LOOK_EVERY_S, watchdog.unconfirmed_after_s = 0.5, lambda _: 4.0"
+    )
+    worker = WorkerProcess(bootstrap, tmp_path / "w1", sabotage=never_confirmed, log_level="debug")
+    try:
+        await worker.start().ready()
+        await asyncio.to_thread(broker.kill)
+        away = "Kafka does not answer now"
+        await eventually(lambda: worker.said().count(away) >= 12, 30, "it looked for longer than its limit")
+        assert worker.status is None, worker.said()[-1500:]
+        await asyncio.to_thread(broker.start)
+        assert await worker.ended(40) == EXIT_STATUS
+    finally:
+        worker.end()
+    assert "Kafka answers, but has not confirmed the membership" in worker.said()
 
 
 async def test_missing_topics_end_it_with_what_to_do(tmp_path: Path) -> None:
