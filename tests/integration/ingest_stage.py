@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from runtime.tenants_file import TenantsFile
 from schemas.envelope import Envelope, parse_line
 from schemas.settings import IngestSettings
 from schemas.topics import RECEIPTS
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, eventually
 from tests.unit.ingest import sns
 
 PARTITIONS = 4
@@ -174,13 +174,6 @@ def write_tenants(folder: Path) -> Path:
     return folder / "tenants.toml"
 
 
-async def eventually(holds: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
-    """Waits until that is true. Raises TimeoutError."""
-    async with asyncio.timeout(PATIENCE * seconds):
-        while not await holds():  # noqa: ASYNC110 - what is waited for is in another process
-            await asyncio.sleep(0.05)
-
-
 @contextlib.asynccontextmanager
 async def within(
     bootstrap: str, folder: Path, fetch: Fetch | None = None, ready: int = 200, **settings: Any
@@ -196,7 +189,7 @@ async def within(
     await start_listening(runner, "127.0.0.1", port)
     client = Client(port)
     try:
-        await eventually(lambda: client.answers("/readyz", ready), 20)
+        await eventually(lambda: client.answers("/readyz", ready), 20, f"{ready} from /readyz")
         yield client
     finally:
         await client.session.close()

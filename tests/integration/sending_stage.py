@@ -15,7 +15,8 @@ from schemas.standing import Reason
 from schemas.times import format_time
 from schemas.topics import ADDRESS_STANDING, CONSENTS, address_key, consent_key
 from tests.integration.query_stage import OPERATOR, QueryServer, key_of
-from tests.integration.sink_stage import eventually, publish, status_value
+from tests.integration.sink_stage import publish, status_value
+from tests.patience import eventually
 
 TENANTS_FILE = """
 [tenants.acme]

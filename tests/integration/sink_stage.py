@@ -7,7 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,17 +19,9 @@ from runtime.clickhouse import ClickHouse, ClickHouseAway, ClickHouseRefused
 from runtime.kafka import open_consumer, open_producer
 from schemas.status import COUNTS, Status
 from schemas.topics import MESSAGE_STATUS, status_key
-from tests.patience import PATIENCE
+from tests.patience import eventually
 
 T0 = 1_795_341_600_000  # 2026-11-22T10:00:00Z
-
-
-async def eventually(check: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
-    """Returns when `check` holds; fails after so many seconds."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE * seconds
-    while not await check():
-        assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.05)
 
 
 class SinkProcess:

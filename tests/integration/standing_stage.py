@@ -15,15 +15,8 @@ from schemas.envelope import Envelope, parse_line
 from schemas.times import format_time
 from schemas.topics import ADDRESS_STANDING, Topic, address_key, consent_key
 from tests.folding import told_of_addresses
-from tests.integration.worker_stage import (
-    SENT_AT,
-    Reader,
-    eventually,
-    reading,
-    ses_envelope,
-    ses_event,
-    ses_mail,
-)
+from tests.integration.worker_stage import SENT_AT, Reader, reading, ses_envelope, ses_event, ses_mail
+from tests.patience import eventually
 
 MINUTE = 60_000
 LIMIT = 5

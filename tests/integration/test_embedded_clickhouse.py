@@ -20,7 +20,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureErr
 from clickhouse_connect.driver.external import ExternalData
 
 from deploy.local.clickhouse import EmbeddedClickHouse
-from tests.patience import PATIENCE
+from tests.patience import eventually
 
 SLOW = "SELECT sum(sipHash64(number)) FROM numbers(100000000000) SETTINGS max_threads = 1"
 
@@ -56,13 +56,6 @@ def table(client: Client, request: pytest.FixtureRequest) -> Iterator[str]:
     )
     yield name
     client.command(f"DROP TABLE {name}")
-
-
-async def until(condition: Any, seconds: float = 10) -> None:
-    end = time.monotonic() + PATIENCE * seconds
-    while not await condition():
-        assert time.monotonic() < end, "not in time"
-        await asyncio.sleep(0.05)
 
 
 AT = datetime(2026, 11, 22, 9, 28, 17, 123000)
@@ -241,9 +234,9 @@ async def test_a_query_whose_client_went_away_is_cancelled(async_client: AsyncCl
         return await running() == 0
 
     task = asyncio.create_task(async_client.query(marked))
-    await until(is_running)
+    await eventually(is_running, 10, "the question under way")
     task.cancel()
-    await until(is_over)
+    await eventually(is_over, 10, "the end of the question")
 
 
 async def test_plain_http_has_every_way_of_saying_it(http: aiohttp.ClientSession) -> None:
@@ -324,7 +317,7 @@ async def test_it_stops_at_once_though_a_query_is_running(tmp_path: Path) -> Non
                 async with session.post("/", data="SELECT count() FROM system.processes") as answer:
                     return (await answer.text()).strip() == "2"
 
-            await until(is_running)
+            await eventually(is_running, 10, "the question under way")
             begun = time.monotonic()
             await asyncio.to_thread(server.stop)
             assert time.monotonic() - begun < 10

@@ -15,7 +15,8 @@ from deploy.topics import create_topics
 from query.following import Follower
 from runtime.kafka import open_admin
 from schemas.topics import Topic
-from tests.integration.sink_stage import eventually, publish
+from tests.integration.sink_stage import publish
+from tests.patience import eventually
 
 PARTITIONS = 4
 

@@ -26,11 +26,11 @@ from tests.integration.ingest_stage import (
     Client,
     Receipts,
     code,
-    eventually,
     process,
     receipts,
     within,
 )
+from tests.patience import eventually
 from tests.unit.ingest import sns
 
 
@@ -59,7 +59,7 @@ async def client_of(port: int) -> AsyncIterator[Client]:
 
 async def _until(client: Client, path: str, status: int) -> None:
     """Waits until a page answers so."""
-    await eventually(lambda: client.answers(path, status), 20)
+    await eventually(lambda: client.answers(path, status), 20, f"{status} from {path}")
 
 
 def _signed(prefix: str, count: int) -> list[bytes]:
@@ -166,7 +166,7 @@ async def test_kafka_away_is_503_in_three_seconds_and_back_again_it_recovers_by_
                 answers = await _post_all(client, bodies)
                 assert time.monotonic() - began < 10, "providers give up after 15 s"
                 assert {code(answer) for answer in answers} == {(503, "unavailable")}
-                await eventually(lambda: _nothing_waits(client))
+                await eventually(lambda: _nothing_waits(client), 10, "nothing that waits")
             finally:
                 if away == "killed":
                     kafka_server.start()
@@ -254,12 +254,12 @@ async def test_the_tenants_file_is_read_again_on_sighup_and_a_faulty_one_changes
             assert code(await client.sns(body, "/webhooks/ses/fresh")) == (404, "unknown_tenant")
             (tmp_path / "tenants.toml").write_text(TENANTS.replace("tenants.acme", "tenants.fresh"))
             child.send_signal(signal.SIGHUP)
-            await eventually(lambda: _is_taken(client, body, "/webhooks/ses/fresh"))
+            await eventually(lambda: _is_taken(client, body, "/webhooks/ses/fresh"), 10, "the new tenant")
             assert code(await client.sns(body)) == (404, "unknown_tenant")
             (tmp_path / "tenants.toml").write_text(TENANTS + "\n[tenants.bad]\nname = 5\n")
             child.send_signal(signal.SIGHUP)
             log = tmp_path / "ingest.log"
-            await eventually(lambda: asyncio.to_thread(lambda: b"refused" in log.read_bytes()))
+            await eventually(lambda: b"refused" in log.read_bytes(), 10, "a refusal in the log")
             assert b"tenants.bad.name" in log.read_bytes()
             assert (await client.sns(body, "/webhooks/ses/fresh"))[0] == 200
     assert child.returncode == 0

@@ -26,12 +26,12 @@ from tests.integration.ingest_stage import (
     Client,
     Receipts,
     code,
-    eventually,
     log_of,
     process,
     receipts,
     within,
 )
+from tests.patience import eventually
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -149,7 +149,7 @@ async def test_a_press_of_the_button_counts_though_its_tenant_is_taken_away_mean
     with process(kafka, tmp_path) as (ingest, port):
         client = Client(port)
         async with client.session:
-            await eventually(lambda: client.answers("/readyz", 200), 20)
+            await eventually(lambda: client.answers("/readyz", 200), 20, "readiness")
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         head = f"POST {path_of()} HTTP/1.1\r\nHost: w\r\nContent-Type: {FORM['Content-Type']}\r\n"
         writer.write(f"{head}Content-Length: {len(ONE_CLICK)}\r\nExpect: 100-continue\r\n\r\n".encode())
@@ -160,7 +160,7 @@ async def test_a_press_of_the_button_counts_though_its_tenant_is_taken_away_mean
         async def read_again() -> bool:
             return "read again" in log_of(tmp_path).read_text()
 
-        await eventually(read_again)
+        await eventually(read_again, 10, "the tenants file read again")
         writer.write(ONE_CLICK)
         assert await reader.readline() == b"\r\n"
         assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"

@@ -29,8 +29,8 @@ from tests.integration.sending_stage import (
     until_able,
     write_tenants,
 )
-from tests.integration.sink_stage import eventually
 from tests.integration.worker_stage import PARTITIONS
+from tests.patience import eventually
 
 NUMBER, SENDER, OTHER = "+15005550123", "+15005550006", "+15005550007"
 HOUR_MS = 3_600_000

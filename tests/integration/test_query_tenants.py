@@ -25,8 +25,9 @@ from tests.integration.sending_stage import (
     until_able,
     write_tenants,
 )
-from tests.integration.sink_stage import eventually, everything_in
+from tests.integration.sink_stage import everything_in
 from tests.integration.worker_stage import PARTITIONS
+from tests.patience import eventually
 
 NEWS, OTHER = "news@ses.example.com", "other@ses.example.com"
 BOUNCED = ("sent", "bounced")

@@ -19,7 +19,8 @@ from schemas.events import event_identity
 from schemas.status import Status
 from schemas.topics import DEAD_LETTERS, EVENTS
 from tests.integration.query_stage import OPERATOR, QueryServer, key_of, write_tenants
-from tests.integration.sink_stage import eventually, publish, status_value
+from tests.integration.sink_stage import publish, status_value
+from tests.patience import eventually
 
 SQL_DOCS = (Path(__file__).parents[2] / "docs" / "sql.md").read_text()
 IDS = ("h-1", "a/b", "a%2Fb", "with space", "ünï", "quo'te\"", "%", "..", "H-1", "x?y#z", "\U0001f600", "a+b")

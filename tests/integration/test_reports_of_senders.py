@@ -16,9 +16,9 @@ from tests.integration.name_server import name_server
 from tests.integration.query_stage import OPERATOR, QueryServer, key_of
 from tests.integration.report_stage import told
 from tests.integration.sending_stage import sending_of, sent, store, until_able, write_tenants
-from tests.integration.sink_stage import eventually
 from tests.integration.worker_stage import PARTITIONS
 from tests.openapi import check
+from tests.patience import eventually
 
 RECORDS = {
     "ses.example.com": ["v=spf1 include:amazonses.com -all"],

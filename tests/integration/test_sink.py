@@ -27,13 +27,13 @@ from schemas.topics import (
 from tests.integration.sink_stage import (
     SinkProcess,
     Store,
-    eventually,
     everything_in,
     key_of,
     publish,
     publish_statuses,
     status_value,
 )
+from tests.patience import eventually
 
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
 STATUSES = "SELECT count() AS n FROM message_status FINAL"

@@ -34,16 +34,8 @@ from tests.integration.standing_stage import (
     standing_of,
     text,
 )
-from tests.integration.worker_stage import (
-    PARTITIONS,
-    SENT_AT,
-    Reader,
-    StartWorker,
-    eventually,
-    put,
-    reading,
-    records_of,
-)
+from tests.integration.worker_stage import PARTITIONS, SENT_AT, Reader, StartWorker, put, reading, records_of
+from tests.patience import eventually
 
 ANN = "ann@example.org"
 OURS, THEIRS = "+15005550001", "+15005550006"

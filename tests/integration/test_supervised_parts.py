@@ -15,14 +15,7 @@ import pytest
 from deploy.local import parts
 from deploy.local.parts import Part, Printer
 from deploy.local.process import ROOT
-from tests.patience import PATIENCE
-
-
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + PATIENCE * seconds
-    while not condition():
-        assert time.monotonic() < end, "not in time"
-        await asyncio.sleep(0.02)
+from tests.patience import PATIENCE, eventually
 
 
 def starts(folder: Path) -> list[int]:
@@ -64,9 +57,9 @@ async def running(
 
 async def test_a_part_that_is_killed_is_started_again_at_once(tmp_path: Path) -> None:
     async with running(tmp_path, "time.sleep(600)"):
-        await until(lambda: len(starts(tmp_path)) == 1)
+        await eventually(lambda: len(starts(tmp_path)) == 1, 20, "start 1")
         os.kill(starts(tmp_path)[0], signal.SIGKILL)
-        await until(lambda: len(starts(tmp_path)) == 2)
+        await eventually(lambda: len(starts(tmp_path)) == 2, 20, "start 2")
     assert not any(map(is_alive, starts(tmp_path)))
 
 
@@ -74,7 +67,7 @@ async def test_a_part_that_keeps_dying_is_started_at_growing_intervals(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with running(tmp_path, "sys.exit(3)"):
-        await until(lambda: len(starts(tmp_path)) == 4)
+        await eventually(lambda: len(starts(tmp_path)) == 4, 20, "start 4")
     said = [line for line in capsys.readouterr().out.splitlines() if "starting again" in line]
     assert said[:3] == [
         f"waybill | thing ended with status 3; starting again in {pause} s" for pause in ("0.2", "0.4", "0.8")
@@ -88,11 +81,11 @@ async def test_a_part_that_answers_nothing_for_a_good_while_is_killed_and_starte
     monkeypatch.setattr(parts, "CHECK_EVERY_S", 0.1)
     answering = True
     async with running(tmp_path, "time.sleep(600)", lambda: answering):
-        await until(lambda: len(starts(tmp_path)) == 1)
+        await eventually(lambda: len(starts(tmp_path)) == 1, 20, "start 1")
         await asyncio.sleep(1.5)
         assert len(starts(tmp_path)) == 1
         answering = False
-        await until(lambda: len(starts(tmp_path)) == 2)
+        await eventually(lambda: len(starts(tmp_path)) == 2, 20, "start 2")
         answering = True
 
 
@@ -104,16 +97,17 @@ print(child.pid, file=open("child", "w"), flush=True)
 time.sleep(600)
 """
     async with running(tmp_path, script):
-        await until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text().strip() != "")
+        child_told = tmp_path / "child"
+        await eventually(lambda: child_told.exists() and child_told.read_text().strip() != "", 20, "a child")
         child = int((tmp_path / "child").read_text())
         os.kill(starts(tmp_path)[0], signal.SIGKILL)
-        await until(lambda: not is_alive(child))
+        await eventually(lambda: not is_alive(child), 20, "the end of the child")
 
 
 async def test_a_part_that_does_not_hear_is_killed_after_its_time(tmp_path: Path) -> None:
     script = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nopen('deaf', 'w').close()\ntime.sleep(600)"
     async with running(tmp_path, script, stop_s=0.5):
-        await until((tmp_path / "deaf").exists)
+        await eventually((tmp_path / "deaf").exists, 20, "deafness")
     assert not is_alive(starts(tmp_path)[0])
 
 
@@ -127,7 +121,7 @@ open("set", "w").close()
 time.sleep(600)
 """
     async with running(tmp_path, script):
-        await until((tmp_path / "set").exists)
+        await eventually((tmp_path / "set").exists, 20, "its handler")
         os.kill(starts(tmp_path)[0], signal.SIGSTOP)
     assert (tmp_path / "ended").exists()
 
@@ -137,7 +131,7 @@ async def test_its_lines_carry_its_name_whatever_it_writes(
 ) -> None:
     script = "sys.stdout.buffer.write(b'one\\ntwo \\xff\\r\\n' + b'x' * 40000 + b'\\nlast'); sys.stdout.flush(); time.sleep(600)"
     async with running(tmp_path, script):
-        await until(lambda: len(starts(tmp_path)) == 1)
+        await eventually(lambda: len(starts(tmp_path)) == 1, 20, "start 1")
         await asyncio.sleep(0.5)
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith(("thing   | ", "waybill | ")) for line in lines)

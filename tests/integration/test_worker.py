@@ -17,7 +17,6 @@ from tests.integration.worker_stage import (
     assert_statuses_become,
     committed_offsets,
     event_ids,
-    eventually,
     expected_statuses,
     mailing,
     partition_of,
@@ -29,6 +28,7 @@ from tests.integration.worker_stage import (
     ses_event,
     ses_mail,
 )
+from tests.patience import eventually
 
 DAY_MS = 86_400_000
 

@@ -30,7 +30,7 @@ from schemas.topics import (
     message_key,
     status_key,
 )
-from tests.patience import PATIENCE
+from tests.patience import eventually
 
 PARTITIONS = 4
 SESSION_TIMEOUT_S = 6
@@ -230,19 +230,6 @@ async def reading(bootstrap: str, topic: Topic, tenant: str) -> AsyncIterator[Re
         yield reader
     finally:
         await reader.stop()
-
-
-async def eventually(condition: Callable[[], Any], seconds: float, what: str) -> None:
-    """Waits until the condition, plain or async, holds. Raises AssertionError after so many seconds."""
-    deadline = time.monotonic() + PATIENCE * seconds
-    while True:
-        holds = condition()
-        if asyncio.iscoroutine(holds):
-            holds = await holds
-        if holds:
-            return
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        await asyncio.sleep(0.05)
 
 
 async def assert_statuses_become(
