@@ -64,15 +64,9 @@ async def log_page(
         found = await _in_one_go(context, where, columns, order, wanted, unchanging)
         if found is not None:
             return found
-    rows: list[dict[str, Any]] = []
     window_days = FEW_WINDOW_DAYS if expects_few else WINDOW_DAYS
-    for from_ms, to_ms in await _windows(context, scope, order[0].descending, span, place, window_days):
-        window = where.copy()
-        window.between("m.filed_at", from_ms, to_ms)
-        rows += await _first_rows(context, window, columns, order, wanted - len(rows))
-        if len(rows) >= wanted:
-            break
-    return rows
+    spans = await _windows(context, scope, order[0].descending, span, place, window_days)
+    return await _first_rows(context, where, columns, order, wanted, spans)
 
 
 async def _in_one_go(
@@ -183,28 +177,45 @@ def _backwards(order: Sequence[SortColumn]) -> list[SortColumn]:
 
 
 async def _first_rows(
-    context: Context, where: Where, columns: str, order: Sequence[SortColumn], wanted: int
+    context: Context,
+    where: Where,
+    columns: str,
+    order: Sequence[SortColumn],
+    wanted: int,
+    spans: Sequence[Span] = ((None, None),),
 ) -> list[dict[str, Any]]:
-    """The first `wanted` rows of `where`, or all there are."""
+    """The first `wanted` rows of `where`, or all there are, of times that are looked into one after the other.
+
+    Rows are read when there are places for all that are wanted: to read them after each time costs about as much for one as
+    for fifty."""
     rows: list[dict[str, Any]] = []
-    asked = _TWICE * wanted
-    while len(rows) < wanted:
-        named = await context.rows(places_sql(where, order, asked), where.parameters, settings=NARROW)
-        all_places = list(dict.fromkeys(tuple(row.values()) for row in named))
-        places = all_places[: max(wanted, asked // _TWICE)]
-        was_last = len(named) < asked and len(places) == len(all_places)
-        if places:
-            here = where.copy()
-            if not was_last:
-                # What has moved since to a place behind these comes with its own one.
-                here.add(f"NOT ({after(here, order, places[-1])})")
-            rows += await context.rows(rows_at_sql(here, columns, order, places), here.parameters)
-        if was_last:
-            break
-        where = where.copy()
-        after_page(where, order, places[-1])
-        asked = min(_MORE * asked, _MOST_PLACES)
-    return rows[:wanted]
+    waiting: list[tuple[Any, ...]] = []
+    for number, span in enumerate(spans, 1):
+        window = where.copy()
+        window.between("m.filed_at", *span)
+        asked = _TWICE * (wanted - len(rows) - len(waiting))
+        while True:
+            named = await context.rows(places_sql(window, order, asked), window.parameters, settings=NARROW)
+            all_places = list(dict.fromkeys(tuple(row.values()) for row in named))
+            places = all_places[: max(wanted - len(rows) - len(waiting), asked // _TWICE)]
+            was_last = len(named) < asked and len(places) == len(all_places)
+            waiting += places
+            if was_last and number < len(spans) and len(rows) + len(waiting) < wanted:
+                break
+            if waiting:
+                here = where.copy()
+                if not was_last:
+                    # What has moved since to a place behind these comes with its own one.
+                    here.add(f"NOT ({after(here, order, places[-1])})")
+                rows += await context.rows(rows_at_sql(here, columns, order, waiting), here.parameters)
+                waiting = []
+            if len(rows) >= wanted:
+                return rows[:wanted]
+            if was_last:
+                break
+            after_page(window := window.copy(), order, places[-1])
+            asked = min(_MORE * asked, _MOST_PLACES)
+    return rows
 
 
 async def _oldest(context: Context, scope: Scope) -> int | None:
