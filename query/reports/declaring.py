@@ -86,12 +86,22 @@ class Picture:
 class Rows(NamedTuple):
     """Where the rows come from (SQL behind FROM, where they are called `m`), and the conditions on them.
 
-    `plain` is the same without what only rows need that are looked at, and no picture.
+    `plain` is the same without what only rows need that are looked at, and no picture. `chosen` where it takes long to work out
+    whole what is then on no page.
     """
 
     source: str
     where: Where
     plain: str | None = None
+    chosen: "Chosen | None" = None
+
+
+class Chosen(NamedTuple):
+    """The rows of a page alone, once it is known which these are: `by` tells them apart (SQL by name, on the rows of a report),
+    and `rows` takes what it says of each."""
+
+    by: Mapping[str, str]
+    rows: Callable[[Sequence[Mapping[str, Any]]], Rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +146,8 @@ def _no_lines(_: Asked) -> Sequence[Line]:
 @dataclass(frozen=True, slots=True)
 class Report:
     """A report. `tells` is the question that it answers; `place` makes each row's place in the order unique. What `rows` needs
-    and has to be waited for, `ahead` fetches before it."""
+    and has to be waited for, `ahead` fetches before it. `is_dear` where it takes long to tell what its rows are, so that the
+    first page and the picture, which is one of times, come of one question."""
 
     name: str
     title: str
@@ -151,6 +162,7 @@ class Report:
     notes: Sequence[Note] = ()
     lines: Callable[[Asked], Sequence[Line]] = _no_lines
     ahead: Callable[[Asked], Awaitable[None]] = _nothing_ahead
+    is_dear: bool = False
 
     @property
     def sort_values(self) -> Sequence[str]:

@@ -1,10 +1,14 @@
 """Reports over what was sent: volume by month, causes of bounces and complaints, sent against consent."""
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
 from query.filters import SHARED, attributed
 from query.parameters import Parameter, choice
-from query.reports.declaring import Asked, Column, Kind, Note, Picture, Report, Rows
+from query.reports.declaring import Asked, Chosen, Column, Kind, Note, Picture, Report, Rows
 from query.reports.parameters import TIMES, with_paging
-from query.sql.reports.against_consent import against_consent_source, judged, unjudged
+from query.sql.reports.against_consent import add_chosen, against_consent_source, judged, unjudged
 from query.sql.reports.messages import causes_source, volume_source
 from schemas.consent import MARKETING, NOTIFICATION, TRANSACTIONAL
 from schemas.status import COUNTS
@@ -123,8 +127,25 @@ _AGAINST_SORTS = ("sent_at", "address", "why")
 
 
 def _against_consent(asked: Asked) -> Rows:
+    return _against(asked)._replace(chosen=Chosen(_TOLD_APART, partial(_against, asked)))
+
+
+_TOLD_APART = {
+    "of_tenant": "m.tenant",
+    "of_ms": "toUnixTimestamp64Milli(m.filed_at)",
+    "of_message": "m.message_id",
+    "of_address": "m.address",
+}
+
+
+def _against(asked: Asked, chosen: Sequence[Mapping[str, Any]] | None = None) -> Rows:
+    """All rows, or those that are `chosen` of them."""
     where = attributed(asked.scope, asked.given)
     judged(where, _CONSENTED)
+    if chosen is not None:
+        add_chosen(
+            where, [(one["of_tenant"], one["of_ms"], one["of_message"], one["of_address"]) for one in chosen]
+        )
     source = against_consent_source(where, asked.scope, _without_opt_in(asked))
     around = where.around()
     if "why" in asked.given:
@@ -206,6 +227,7 @@ SENT_AGAINST_CONSENT = Report(
         _AGAINST_SORTS,
     ),
     rows=_against_consent,
+    is_dear=True,
     notes=(
         Note(
             "Recipients that were not judged: {count}. Their messages have none of the categories transactional, notification "

@@ -1,13 +1,19 @@
 """Reports over who is new: customers and recipients."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from query.filters import SHARED
 from query.parameters import Parameter, choice
-from query.reports.declaring import Asked, Column, Kind, Picture, Report, Rows
+from query.reports.declaring import Asked, Chosen, Column, Kind, Picture, Report, Rows
 from query.reports.parameters import TIMES, with_paging
-from query.sql.reports.newcomers import add_named, customers_source, recipients_source
+from query.sql.reports.newcomers import (
+    add_named,
+    chosen_recipients_source,
+    customers_source,
+    recipients_source,
+)
 from query.sql.reports.owners import with_owners
 from query.sql.where import Where
 
@@ -62,6 +68,7 @@ NEW_CUSTOMERS = Report(
         _CUSTOMER_SORTS,
     ),
     rows=_customers,
+    is_dear=True,
 )
 
 _RECIPIENT_SORTS = ("first_at", "address", "messages")
@@ -73,7 +80,18 @@ def _recipients(asked: Asked) -> Rows:
     firsts = recipients_source(where, asked.scope, asked.given.get("from"))
     source = with_owners(firsts, where, asked.scope)
     _add_first(where, asked.given)
-    return Rows(source, where, firsts)
+    return Rows(source, where, firsts, Chosen(_TOLD_APART, partial(_chosen_recipients, asked)))
+
+
+_TOLD_APART = {"of_tenant": "m.tenant", "of_channel": "m.channel", "of_address": "m.address"}
+
+
+def _chosen_recipients(asked: Asked, recipients: Sequence[Mapping[str, Any]]) -> Rows:
+    where = Where(asked.scope)
+    chosen = [(one["of_tenant"], one["of_channel"], one["of_address"]) for one in recipients]
+    firsts = chosen_recipients_source(where, chosen, asked.given.get("from"))
+    addresses = [address for _, _, address in chosen]
+    return Rows(with_owners(firsts, where, asked.scope, addresses=addresses), where)
 
 
 def _add_first(where: Where, given: Mapping[str, Any]) -> None:
@@ -114,4 +132,5 @@ NEW_RECIPIENTS = Report(
     picture=Picture("New recipients, by when and channel", x="first_at", by="channel"),
     parameters=with_paging({**SHARED, **TIMES}, _RECIPIENT_SORTS),
     rows=_recipients,
+    is_dear=True,
 )

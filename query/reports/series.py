@@ -5,7 +5,8 @@ from typing import Any
 
 from query.context import Context
 from query.reports.declaring import Asked, Kind, Report, Rows
-from query.sql.reports.pictures import MOST_POINTS, bars_sql, beside_sql, bucket_sql
+from query.sql.reports.pictures import MOST_POINTS, Bars, bars_sql, beside_sql, bucket_sql
+from query.sql.where import Where
 
 _DAY_MS = 86_400_000
 _DAYS = 92
@@ -21,21 +22,26 @@ OTHERS = "(others)"
 async def series_of(context: Context, report: Report, asked: Asked, rows: Rows) -> dict[str, Any]:
     """The series of a report's picture, as documented in schemas/openapi.yaml."""
     picture = report.picture
-    unit = _unit(report, asked)
     if picture.values:
         sql = beside_sql(rows.source, rows.where, f"m.{picture.x}", picture.values)
     else:
-        column = f"m.{picture.x}"
-        x = (
-            column
-            if report.column(picture.x).kind is not Kind.TIME
-            else bucket_sql(rows.where, column, asked.zone, months=unit == "month")
-        )
-        value = "count()" if picture.value is None else f"sum(m.{picture.value})"
-        sql = bars_sql(
-            rows.source, rows.where, x, f"toString(m.{picture.by})", value, newest_first=unit != "value"
-        )
-    found = await context.rows(sql, rows.where.parameters)
+        bars = bars_of(report, asked, rows.where)
+        sql = bars_sql(rows.source, rows.where, bars, newest_first=_unit(report, asked) != "value")
+    return series_from(report, asked, await context.rows(sql, rows.where.parameters))
+
+
+def bars_of(report: Report, asked: Asked, where: Where) -> Bars:
+    """The bars of a report's picture; `where` gets values bound."""
+    picture, x = report.picture, f"m.{report.picture.x}"
+    if report.column(picture.x).kind is Kind.TIME:
+        x = bucket_sql(where, x, asked.zone, months=_unit(report, asked) == "month")
+    value = "count()" if picture.value is None else f"sum(m.{picture.value})"
+    return Bars(x, f"toString(m.{picture.by})", value)
+
+
+def series_from(report: Report, asked: Asked, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The series out of what was found of it, rows with x, by and value."""
+    picture, unit = report.picture, _unit(report, asked)
     points, cut = _points(found, _MOST_BARS[unit], in_time=unit != "value")
     return {
         "title": picture.title,

@@ -48,18 +48,25 @@ def page_sql(
     listed: Listed, where: Where, order: Sequence[SortColumn], limit: int, *, with_tenant: bool
 ) -> str:
     """A page: at most `limit` rows, with the order's values beside them as k0, k1, …"""
+    return first_sql(select_list(listed, with_tenant=with_tenant), listed.source, where, order, limit)
+
+
+def first_sql(selected: str, source: str, where: Where, order: Sequence[SortColumn], limit: int) -> str:
+    """What is `selected` of the first rows, at most `limit`, with the order's values beside it as k0, k1, …"""
     return (
-        f"SELECT {select_list(listed, with_tenant=with_tenant)}, {select_keys(order)} FROM {listed.source} "
+        f"SELECT {selected}, {select_keys(order)} FROM {source} "
         f"WHERE {where.sql} ORDER BY {order_by(order)} LIMIT {limit}"
     )
 
 
 def whole_sql(listed: Listed, where: Where, order: Sequence[SortColumn], *, with_tenant: bool) -> str:
     """All rows, for an export."""
-    return (
-        f"SELECT {select_list(listed, with_tenant=with_tenant)} FROM {listed.source} "
-        f"WHERE {where.sql} ORDER BY {order_by(order)}"
-    )
+    return f"{rows_sql(select_list(listed, with_tenant=with_tenant), listed.source, where)} ORDER BY {order_by(order)}"
+
+
+def rows_sql(selected: str, source: str, where: Where) -> str:
+    """What is `selected` of all rows."""
+    return f"SELECT {selected} FROM {source} WHERE {where.sql}"
 
 
 def count_sql(source: str, where: Where) -> str:

@@ -477,6 +477,21 @@ async def test_only_the_first_page_has_the_picture_and_a_cursor_is_of_one_questi
         assert (status, problem["parameter"]) == (400, "cursor")
 
 
+@pytest.mark.parametrize("name", [name for name in STORED if REPORTS[name].is_dear])
+@pytest.mark.parametrize("more", [(), (("from", "2026-11-02T00:00:00Z"),)], ids=["all", "from"])
+async def test_a_page_of_few_rows_has_the_picture_of_all_of_them_and_the_rows_of_the_stream(
+    server: QueryServer, name: str, more: tuple[tuple[str, str], ...]
+) -> None:
+    path = f"/v1/reports/{name}"
+    _, _, lines = await server.raw(path, [("format", "ndjson"), *more])
+    whole = [orjson.loads(line) for line in lines.splitlines()]
+    page = await server.page(path, ("limit", "1"), *more)
+    assert page["items"] == whole[:1]
+    assert sum(point["value"] for point in page["series"]["points"]) == len(whole)
+    places = [point["x"] for point in page["series"]["points"]]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize("name", STORED)
 async def test_the_whole_report_comes_as_a_stream_too(server: QueryServer, name: str) -> None:
     path = f"/v1/reports/{name}"

@@ -1,6 +1,6 @@
 """Reports over who is new: customers, and addresses that were written to for the first time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from query.sql.sending import HANDED_OVER
 from query.sql.where import Scope, Where
@@ -65,6 +65,8 @@ def _had_none(before: str) -> str:
     )
 
 
+_SENT = f"{HANDED_OVER} AND m.is_attributed"
+
 _FIRST = "message_id sender subject campaign category document method customer status".split()
 
 
@@ -73,12 +75,31 @@ def recipients_source(where: Where, scope: Scope, from_ms: int | None) -> str:
     those that nothing was sent to before. `where` gets its values bound: conditions on the rows are conditions on the first
     message."""
     own = "1" if scope.tenant is None else f"m.tenant = {where.bind('String', scope.tenant)}"
-    sent = f"message_status AS m FINAL WHERE {own} AND {HANDED_OVER} AND m.is_attributed"
+    sent = f"message_status AS m FINAL WHERE {own} AND {_SENT}"
     rows = sent
     if from_ms is not None:
         # All that is told of a first message takes ten times as long to gather as to see who had one before.
         begin = where.bind_time(from_ms)
         rows = f"{sent} AND m.filed_at >= {begin} AND ({_had_none(f'{sent} AND m.filed_at < {begin}')})"
+    return _firsts(rows)
+
+
+def chosen_recipients_source(
+    where: Where, recipients: Sequence[tuple[str, str, str]], from_ms: int | None
+) -> str:
+    """The same for these alone: tenant, channel and address of each, to which nothing was sent before `from_ms`. `where` gets its
+    values bound and the condition that leaves no others."""
+    of = where.bind("Array(Tuple(String, String, String))", list(recipients))
+    where.add(f"(m.tenant, m.channel, m.address) IN {of}")
+    since = "1" if from_ms is None else f"m.filed_at >= {where.bind_time(from_ms)}"
+    hashes = f"SELECT sipHash64(one.1, one.3) FROM (SELECT arrayJoin({of}) AS one)"
+    # What never changes of a row may be chosen before FINAL is worked out.
+    return _firsts(
+        f"message_status AS m FINAL PREWHERE m.recipient_hash IN ({hashes}) AND {since} WHERE {_SENT}"
+    )
+
+
+def _firsts(rows: str) -> str:
     first = ", ".join(f"toString(m.{name})" for name in _FIRST)
     named = ", ".join(f"first.{place} AS {name}" for place, name in enumerate(_FIRST, 1))
     return f"""

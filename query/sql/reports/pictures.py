@@ -1,19 +1,43 @@
 """The points of a report's picture: sums by one column, stacked by another, over all of its rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from query.sql.where import Where
+from query.sql.where import SortColumn, Where, order_by, select_keys
 
 MOST_POINTS = 1000
 
 
-def bars_sql(source: str, where: Where, x: str, by: str, value: str, *, newest_first: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The SQL of bars: the place of a row, the part of that bar, and what is summed up there (an aggregate)."""
+
+    x: str
+    by: str
+    value: str
+
+
+def bars_sql(source: str, where: Where, bars: Bars, *, newest_first: bool) -> str:
     """Rows x, by, value: the newest `x` first, or those with the greatest sum."""
     order = "x DESC" if newest_first else "total DESC, x"
     return (
         f"SELECT x, by, value FROM (SELECT x, by, value, sum(value) OVER (PARTITION BY x) AS total FROM "
-        f"(SELECT {x} AS x, {by} AS by, {value} AS value FROM {source} WHERE {where.sql} GROUP BY x, by)) "
+        f"(SELECT {bars.x} AS x, {bars.by} AS by, {bars.value} AS value FROM {source} WHERE {where.sql} GROUP BY x, by)) "
         f"ORDER BY {order}, by LIMIT {MOST_POINTS}"
+    )
+
+
+def first_and_bars_sql(
+    selected: str, source: str, where: Where, order: Sequence[SortColumn], limit: int, bars: Bars
+) -> str:
+    """Both of one reading: the rows of `first_sql`, which have a `place` from 1 to `limit`, and one row of each part of each bar,
+    which has a `bar_row` of 1 and tells bar_x, bar_by and bar_value. All rows are put in order for it: for rows that take
+    longer to work out than that."""
+    bar = f"PARTITION BY {bars.x}, {bars.by}"
+    return (
+        f"SELECT * FROM (SELECT {selected}, {select_keys(order)}, row_number() OVER (ORDER BY {order_by(order)}) AS place, "
+        f"{bars.x} AS bar_x, {bars.by} AS bar_by, {bars.value} OVER ({bar}) AS bar_value, row_number() OVER ({bar}) AS bar_row "
+        f"FROM {source} WHERE {where.sql}) WHERE place <= {limit} OR bar_row = 1 ORDER BY place"
     )
 
 

@@ -1,0 +1,85 @@
+"""Reports whose rows take long to work out: the first page and the picture come of one question, and what only the rows of a page
+need is asked for those alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from query.context import Context
+from query.lists import Paging, item_reader
+from query.reports.declaring import Asked, Report, Rows
+from query.reports.series import bars_of, series_from
+from query.sql.lists import first_sql, rows_sql, select_list
+from query.sql.reports.pictures import first_and_bars_sql
+from query.sql.where import after
+from schemas.tenants import Principal
+
+Document = dict[str, Any]
+
+
+async def dear_document(
+    context: Context, principal: Principal, given: Mapping[str, Any], report: Report, asked: Asked
+) -> tuple[Document, Document | None]:
+    """A page of a report, and with the first page its series. Raises ProblemError."""
+    rows = report.rows(asked)
+    order = report.listed(rows.source).order(given.get("sort", report.default_sort))
+    paging = Paging(principal, given, report.name, order)
+    source, selected = rows.source, _whole(report, rows, principal)
+    if rows.chosen is not None:
+        source, selected = rows.plain or rows.source, _named(rows.chosen.by)
+    if paging.place is not None:
+        rows.where.add(after(rows.where, order, paging.place))
+        found = await context.rows(
+            first_sql(selected, source, rows.where, order, paging.size + 1), rows.where.parameters
+        )
+        return await _document(context, principal, report, rows, paging, found), None
+    bars = bars_of(report, asked, rows.where)
+    sql = first_and_bars_sql(selected, source, rows.where, order, paging.size + 1, bars)
+    found = await context.rows(sql, rows.where.parameters)
+    first = [row for row in found if row["place"] <= paging.size + 1]
+    return await _document(context, principal, report, rows, paging, first), series_from(
+        report, asked, _bars(found)
+    )
+
+
+async def _document(
+    context: Context,
+    principal: Principal,
+    report: Report,
+    rows: Rows,
+    paging: Paging,
+    found: Sequence[dict[str, Any]],
+) -> Document:
+    as_item = item_reader(report.listed(rows.source))
+    if rows.chosen is None or not found:
+        return paging.document(found, as_item)
+    names, page = list(rows.chosen.by), rows.chosen.rows(found)
+    selected = f"{_whole(report, page, principal)}, {_named(rows.chosen.by)}"
+    sql = rows_sql(selected, page.source, page.where)
+    whole = {_told(row, names): row for row in await context.rows(sql, page.where.parameters)}
+    document = paging.document(found, lambda row: whole.get(_told(row, names), {}))
+    # What was folded anew a moment ago may be no row of the report any more.
+    document["items"] = [as_item(row) for row in document["items"] if row]
+    return document
+
+
+def _whole(report: Report, rows: Rows, principal: Principal) -> str:
+    return select_list(report.listed(rows.source), with_tenant=principal.tenant is None)
+
+
+def _named(by: Mapping[str, str]) -> str:
+    return ", ".join(f"{sql} AS {name}" for name, sql in by.items())
+
+
+def _told(row: Mapping[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in names)
+
+
+def _bars(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The parts of bars, those of the newest first."""
+    parts = [
+        {"x": row["bar_x"], "by": row["bar_by"], "value": row["bar_value"]}
+        for row in found
+        if row["bar_row"] == 1
+    ]
+    parts.sort(key=lambda part: part["by"])
+    return sorted(parts, key=lambda part: part["x"], reverse=True)
