@@ -20,6 +20,7 @@ from query.sql.campaigns import (
 )
 from query.sql.lists import page_sql
 from query.sql.where import EARLIEST_MS, Scope, Where
+from schemas.status import CHANNELS
 from schemas.times import parse_time
 
 _OF_ALL = ("from", "to", "day", "campaign")
@@ -41,9 +42,14 @@ async def add_previous(
     `given` has the filters that their rows passed. Raises ClickHouseAway."""
     asked = _Asked(context, scope, given, span)
     campaigns = [item for item in items if item["campaign"]]
-    others = [item for item in items if not item["campaign"]]
-    found = await asyncio.gather(asked.before_campaigns(campaigns), asked.before_others(others))
-    before = found[0] | found[1]
+    others = {
+        channel: [item for item in items if not item["campaign"] and item["channel"] == channel]
+        for channel in CHANNELS
+    }
+    found = await asyncio.gather(
+        asked.before_campaigns(campaigns), *(asked.before_others(*each) for each in others.items())
+    )
+    before = {place: previous for each in found for place, previous in each.items()}
     for item in items:
         item["previous"] = before.get(place_of(item, scope.tenant))
 
@@ -66,24 +72,26 @@ class _Asked:
         from_ms, _ = self._span
         last_ms = max(parse_time(item["first_at"]) for item in items)
         near = [(EARLIEST_MS if from_ms is None else from_ms, last_ms)]
-        before, spans = await self._found(items, self._span, near, are_campaigns=True)
-        return await self._figures(before, spans, are_campaigns=True)
+        before, spans = await self._found(items, self._span, near, None)
+        return await self._figures(before, spans, None)
 
-    async def before_others(self, items: Sequence[Item]) -> dict[Place, Item]:
-        """What was sent before each mailing without a campaign. All rows of such a mailing are of one day, so that few days
-        tell which one that was, where something was sent in them; and mostly some hours do."""
+    async def before_others(self, channel: str, items: Sequence[Item]) -> dict[Place, Item]:
+        """What was sent before each mailing of that channel without a campaign. All rows of such a mailing are of one day, so
+        that few days tell which one that was, where something was sent in them. Of mail mostly some hours do; text messages
+        have no subjects, and all of a day are one mailing."""
         before: dict[Place, Place] = {}
         spans: list[tuple[int, int]] = []
-        for days, near_ms in ((1, _NEAR_MS), *((days, None) for days in _DAYS)):
+        nearest = ((1, _NEAR_MS),) if channel == "email" else ()
+        for days, near_ms in (*nearest, *((days, None) for days in _DAYS)):
             left = [item for item in items if place_of(item, self._scope.tenant) not in before]
             if not left:
                 break
             within = self._around(left, days)
             near = _merged([self._near(item, days, near_ms) for item in left])
-            found, times = await self._found(left, within, near, are_campaigns=False)
+            found, times = await self._found(left, within, near, channel)
             before |= found
             spans += times
-        return await self._figures(before, spans, are_campaigns=False)
+        return await self._figures(before, spans, channel)
 
     def _around(self, items: Sequence[Item], days: int | None) -> Span:
         """From so many whole days before the first of these items until the end of the last one's day, which all that was before
@@ -98,21 +106,24 @@ class _Asked:
         begin = self._around([item], days)[0] if near_ms is None else began_ms - near_ms
         return EARLIEST_MS if begin is None else begin, began_ms
 
-    def _rows(self, span: Span) -> Where:
+    def _rows(self, span: Span, channel: str | None) -> Where:
         rows = Where(self._scope)
         add_shared(rows, self._given)
         rows.between("m.filed_at", *span)
+        if channel is not None:
+            rows.equal("m.channel", channel)
         return rows
 
     async def _found(
-        self, items: Sequence[Item], span: Span, near: Sequence[tuple[int, int]], *, are_campaigns: bool
+        self, items: Sequence[Item], span: Span, near: Sequence[tuple[int, int]], channel: str | None
     ) -> tuple[Before, list[tuple[int, int]]]:
-        """By the place of each item that of the mailing before it, and between which times the rows of these lie, ms: of those
-        mailings that have a row in one of the spans `near`, and for each item only one that began in the same of them."""
-        rows = self._rows(span)
+        """Of mailings of a channel without a campaign, or (None) of campaigns: by the place of each item that of the mailing
+        before it, and between which times the rows of these lie, ms: of those mailings that have a row in one of the spans
+        `near`, and for each item only one that began in the same of them."""
+        rows = self._rows(span, channel)
         places = [place_of(item, self._scope.tenant) for item in items]
         rows.add(f"m.tenant IN {rows.bind('Array(String)', sorted({place[0] for place in places}))}")
-        sql = mailings_before_sql(rows, self._zone, places, near, are_campaigns=are_campaigns)
+        sql = mailings_before_sql(rows, self._zone, places, near, are_campaigns=channel is None)
         begin = {place: _begin_of(item, near) for place, item in zip(places, items, strict=True)}
         found = [(tuple(row.values())[:5], row) for row in await self._context.rows(sql, rows.parameters)]
         found = [(place, row) for place, row in found if row["before_began_ms"] >= begin[place]]
@@ -120,12 +131,12 @@ class _Asked:
         return before, [(row["before_first_at_ms"], row["before_last_at_ms"]) for _, row in found]
 
     async def _figures(
-        self, before: Before, spans: Sequence[tuple[int, int]], *, are_campaigns: bool
+        self, before: Before, spans: Sequence[tuple[int, int]], channel: str | None
     ) -> dict[Place, Item]:
         """By the place of each item the mailing before it, as it is told."""
         if not before:
             return {}
-        rows = self._rows(self._span)
+        rows, are_campaigns = self._rows(self._span, channel), channel is None
         places = sorted(set(before.values()))
         add_places(rows, self._zone, places, _merged(spans), are_campaigns=are_campaigns)
         listed = mailings_list(
