@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ import orjson
 
 from deploy.local.demo import payloads
 from deploy.local.demo.payloads import Mail
+from deploy.local.process import die_with_parent
 from deploy.local.signing import SnsSigner
 from schemas.times import format_time
 
@@ -219,7 +221,9 @@ def _make(folder: Path, of: list[Fact]) -> Corpus:
     base = int(datetime.now(UTC).timestamp() * 1000) - 3_600_000
     lengths = array("I")
     chunks = [(base, start, of[start : start + _CHUNK]) for start in range(0, len(of), _CHUNK)]
-    with ProcessPoolExecutor() as pool, (partial / "requests.bin").open("wb") as out:
+    # However this process ends, they do not go on without it.
+    workers = ProcessPoolExecutor(mp_context=get_context("fork"), initializer=die_with_parent())
+    with workers as pool, (partial / "requests.bin").open("wb") as out:
         for chunk in pool.map(_signed_chunk, chunks):
             lengths.extend(map(len, chunk))
             out.write(b"".join(chunk))
