@@ -10,7 +10,7 @@ from aiohttp import web
 from query.auth import scope_of
 from query.context import Context
 from query.lists import list_document, stream_list
-from query.reports.dear import dear_document
+from query.reports.costly import costly_document
 from query.reports.declaring import Asked, Report, Rows
 from query.reports.series import series_of
 from query.sending import Sending
@@ -25,7 +25,7 @@ async def report_document(
     notes. `given` are its parameters. Raises ProblemError."""
     asked = _asked(context, sending, principal, given)
     await report.ahead(asked)
-    told = (dear_document if report.is_dear else _document)(context, principal, given, report, asked)
+    told = (costly_document if report.is_costly else _document)(context, principal, given, report, asked)
     notes: list[str] = []
     if "cursor" in given:
         page, series = await told

@@ -146,7 +146,7 @@ def _no_lines(_: Asked) -> Sequence[Line]:
 @dataclass(frozen=True, slots=True)
 class Report:
     """A report. `tells` is the question that it answers; `place` makes each row's place in the order unique. What `rows` needs
-    and has to be waited for, `ahead` fetches before it. `is_dear` where it takes long to tell what its rows are, so that the
+    and has to be waited for, `ahead` fetches before it. `is_costly` where it takes long to tell what its rows are, so that the
     first page and the picture, which is one of times, come of one question."""
 
     name: str
@@ -162,7 +162,7 @@ class Report:
     notes: Sequence[Note] = ()
     lines: Callable[[Asked], Sequence[Line]] = _no_lines
     ahead: Callable[[Asked], Awaitable[None]] = _nothing_ahead
-    is_dear: bool = False
+    is_costly: bool = False
 
     @property
     def sort_values(self) -> Sequence[str]:

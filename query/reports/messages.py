@@ -227,7 +227,7 @@ SENT_AGAINST_CONSENT = Report(
         _AGAINST_SORTS,
     ),
     rows=_against_consent,
-    is_dear=True,
+    is_costly=True,
     notes=(
         Note(
             "Recipients that were not judged: {count}. Their messages have none of the categories transactional, notification "

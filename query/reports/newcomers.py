@@ -68,7 +68,7 @@ NEW_CUSTOMERS = Report(
         _CUSTOMER_SORTS,
     ),
     rows=_customers,
-    is_dear=True,
+    is_costly=True,
 )
 
 _RECIPIENT_SORTS = ("first_at", "address", "messages")
@@ -132,5 +132,5 @@ NEW_RECIPIENTS = Report(
     picture=Picture("New recipients, by when and channel", x="first_at", by="channel"),
     parameters=with_paging({**SHARED, **TIMES}, _RECIPIENT_SORTS),
     rows=_recipients,
-    is_dear=True,
+    is_costly=True,
 )

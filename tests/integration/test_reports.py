@@ -477,7 +477,7 @@ async def test_only_the_first_page_has_the_picture_and_a_cursor_is_of_one_questi
         assert (status, problem["parameter"]) == (400, "cursor")
 
 
-@pytest.mark.parametrize("name", [name for name in STORED if REPORTS[name].is_dear])
+@pytest.mark.parametrize("name", [name for name in STORED if REPORTS[name].is_costly])
 @pytest.mark.parametrize("more", [(), (("from", "2026-11-02T00:00:00Z"),)], ids=["all", "from"])
 async def test_a_page_of_few_rows_has_the_picture_of_all_of_them_and_the_rows_of_the_stream(
     server: QueryServer, name: str, more: tuple[tuple[str, str], ...]

@@ -16,7 +16,7 @@ from schemas.tenants import Principal
 Document = dict[str, Any]
 
 
-async def dear_document(
+async def costly_document(
     context: Context, principal: Principal, given: Mapping[str, Any], report: Report, asked: Asked
 ) -> tuple[Document, Document | None]:
     """A page of a report, and with the first page its series. Raises ProblemError."""
