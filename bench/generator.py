@@ -171,8 +171,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True, help="how many requests to offer")
     parser.add_argument("--rate", type=float, required=True, help="requests a second")
     parser.add_argument("--connections", type=int, default=128, help="connections to keep")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(json.dumps(runner.run(_main(parser.parse_args()))))
+    print(json.dumps(uvloop.run(_main(parser.parse_args()))))
 
 
 if __name__ == "__main__":

@@ -336,8 +336,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
     if given.variant == "plain":
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the worker
-            runner.run(plain_loop(given.bootstrap, given.requests))
+        uvloop.run(plain_loop(given.bootstrap, given.requests))  # as the worker
     else:
         asyncio.run(_naive(given.bootstrap, given.requests, given.folder))
 

@@ -1,6 +1,5 @@
 """`python -m ingest`: takes the providers' callbacks."""
 
-import asyncio
 import logging
 import sys
 
@@ -26,8 +25,7 @@ def main() -> int:
         )  # it repeats many times a second what ingest says once
     try:
         # A callback costs a tenth less on uvloop than on asyncio's own loop (docs/benchmarks.md).
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings, open_tenants(settings.tenants)))
+        uvloop.run(serve(settings, open_tenants(settings.tenants)))
     except OSError as fault:
         logging.getLogger("ingest").error("cannot listen: %s", fault)
         return 1

@@ -50,8 +50,7 @@ def run_worker() -> int:
     with lock:
         status = 1
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                status = runner.run(Worker(settings, tenants).run())
+            status = uvloop.run(Worker(settings, tenants).run())
         except Exception:
             log.exception("the worker failed")
         finally:

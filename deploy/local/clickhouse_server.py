@@ -321,6 +321,5 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     engine = Engine(arguments.data, arguments.memory)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(engine, arguments.port))
+    uvloop.run(serve(engine, arguments.port))
     engine.close()

@@ -20,8 +20,7 @@ def main() -> int:
     settings = read_settings(SinkSettings)
     set_up_logging(settings.log_level)
     # As in ingest: what the sink does is for the most part the loop's own work.
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+    uvloop.run(_serve(settings))
     return 0
 
 

@@ -8,7 +8,8 @@ from query.filters import SHARED, attributed
 from query.parameters import Parameter, choice
 from query.reports.declaring import Asked, Chosen, Column, Kind, Note, Picture, Report, Rows
 from query.reports.parameters import TIMES, with_paging
-from query.sql.reports.against_consent import add_chosen, against_consent_source, judged, unjudged
+from query.sql.messages import among_keys
+from query.sql.reports.against_consent import against_consent_source, judged, unjudged
 from query.sql.reports.messages import causes_source, volume_source
 from schemas.consent import MARKETING, NOTIFICATION, TRANSACTIONAL
 from schemas.status import COUNTS
@@ -143,9 +144,8 @@ def _against(asked: Asked, chosen: Sequence[Mapping[str, Any]] | None = None) ->
     where = attributed(asked.scope, asked.given)
     judged(where, _CONSENTED)
     if chosen is not None:
-        add_chosen(
-            where, [(one["of_tenant"], one["of_ms"], one["of_message"], one["of_address"]) for one in chosen]
-        )
+        keys = [(one["of_tenant"], one["of_ms"], one["of_message"], one["of_address"]) for one in chosen]
+        where.add(among_keys(where, keys))
     source = against_consent_source(where, asked.scope, _without_opt_in(asked))
     around = where.around()
     if "why" in asked.given:

@@ -262,19 +262,21 @@ def rows_at_sql(
 ) -> str:
     """The rows of `where` at these places as they are now, with the order's values beside them as k0, k1, …"""
     found = [dict(zip((column.sql for column in order), place, strict=True)) for place in places]
-    keys = where.bind(
-        "Array(Tuple(String, DateTime64(3, 'UTC'), String, String))",
-        [
-            (key["m.tenant"], bound_time(key["m.filed_at"]), key["m.message_id"], key["m.recipient"])
-            for key in found
-        ],
-    )
+    keys = [(key["m.tenant"], key["m.filed_at"], key["m.message_id"], key["m.recipient"]) for key in found]
     # None of a row's key ever changes, so these may be chosen before FINAL is worked out, and of others nothing is read.
     return (
         f"SELECT {columns}, {select_keys(order)} FROM message_status AS m FINAL "
-        f"PREWHERE (m.tenant, m.filed_at, m.message_id, m.recipient) IN {keys} WHERE {where.without_hints} "
+        f"PREWHERE {among_keys(where, keys)} WHERE {where.without_hints} "
         f"ORDER BY {order_by(order)}"
     )
+
+
+def among_keys(where: Where, keys: Sequence[tuple[str, int, str, str]]) -> str:
+    """Whether a row is one of these by the sort key: tenant, when filed (ms), message id and recipient of each. The primary key
+    uses a bound list of tuples, and no zipped arrays. `where` gets values bound."""
+    bound = [(tenant, bound_time(ms), message, recipient) for tenant, ms, message, recipient in keys]
+    kind = "Array(Tuple(String, DateTime64(3, 'UTC'), String, String))"
+    return f"(m.tenant, m.filed_at, m.message_id, m.recipient) IN {where.bind(kind, bound)}"
 
 
 def oldest_sql(where: Where) -> str:

@@ -109,5 +109,4 @@ def test_on_uvloop_a_request_over_a_connection_that_is_closed_already_fails_as_l
         finally:
             await client.close()
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(request())
+    uvloop.run(request())

@@ -8,7 +8,7 @@ of all that the sender sends (`*`, as STOP is), before an opt-in; where the mess
 from collections.abc import Mapping, Sequence
 
 from query.sql.sending import HANDED_OVER
-from query.sql.where import Scope, Where, bound_time
+from query.sql.where import Scope, Where
 from schemas.consent import EVERY_CATEGORY, IN, OUT
 
 _SENT_AT = "ifNull(m.sent_at, m.filed_at)"
@@ -24,13 +24,6 @@ def unjudged(where: Where, categories: Sequence[str]) -> None:
     """Only what was handed over in none of these categories, so that no consent can be told for it."""
     where.add(HANDED_OVER)
     where.add(f"NOT has({where.bind('Array(String)', list(categories))}, toString(m.category))")
-
-
-def add_chosen(where: Where, messages: Sequence[tuple[str, int, str, str]]) -> None:
-    """Only these messages: tenant, when filed (ms), id and recipient of each."""
-    keys = [(tenant, bound_time(ms), message, recipient) for tenant, ms, message, recipient in messages]
-    kind = "Array(Tuple(String, DateTime64(3, 'UTC'), String, String))"
-    where.add(f"(m.tenant, m.filed_at, m.message_id, m.recipient) IN {where.bind(kind, keys)}")
 
 
 def against_consent_source(where: Where, scope: Scope, without_opt_in: Mapping[str, Sequence[str]]) -> str:
