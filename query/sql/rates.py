@@ -30,9 +30,11 @@ def rates_list(where: Where, groups: Sequence[str], zone: str, period: Period, s
     `sort` is `key` or a count, `-` before it for descending.
     """
     name, descending = sort.removeprefix("-"), sort.startswith("-")
-    keys = [SortColumn(f"m.g{n}", "String", descending and name == "key") for n in range(len(groups))]
+    keys = [
+        SortColumn(f"toString(m.g{n})", "String", descending and name == "key") for n in range(len(groups))
+    ]
     counts = {count: SortColumn(f"m.{count}", "UInt64", True) for count in COUNTS}
-    columns = {f"key_{group}": f"nullIf(m.g{number}, '')" for number, group in enumerate(groups)}
+    columns = {f"key_{group}": f"nullIf({key.sql}, '')" for group, key in zip(groups, keys, strict=True)}
     columns |= figure_columns()
     if period.previous:
         columns |= figure_columns("p_", "previous_")
@@ -43,7 +45,7 @@ def rates_list(where: Where, groups: Sequence[str], zone: str, period: Period, s
 
     return Listed(
         name="rates",
-        source=f"({_grouped_sql(where, groups, zone, period)}) AS m",
+        source=f"({grouped_sql(where, groups, zone, period)}) AS m",
         columns=columns,
         sorts=({"key": keys[0]} if keys else {"key": counts["sent"]}) | counts,
         rest=keys,
@@ -58,7 +60,7 @@ def default_sort(groups: Sequence[str]) -> str:
     return "key" if any(group in TIMES for group in groups) else "-sent"
 
 
-def _grouped_sql(where: Where, groups: Sequence[str], zone: str, period: Period) -> str:
+def grouped_sql(where: Where, groups: Sequence[str], zone: str, period: Period) -> str:
     """The groups, keys as g0 and g1, with their bases; those of the period before as p_<name>."""
     at = "m.filed_at"
     now_row, then_row = "1", "0"
@@ -82,18 +84,18 @@ def _grouped_sql(where: Where, groups: Sequence[str], zone: str, period: Period)
 
 
 def _key_sql(group: str, at: str, zone: str) -> str:
-    """A group's key as text: a date for days, weeks (their Monday) and months (their first), an instant in UTC for hours."""
+    """A group's key: a date for days, weeks (their Monday) and months (their first), else text, of hours an instant in UTC."""
     match group:
         case "hour":
             return instant_sql(f"toStartOfHour(toTimeZone({at}, {zone}))")
         case "day":
-            return f"toString(toDate({at}, {zone}))"
+            return f"toDate({at}, {zone})"
         case "week":
-            return f"toString(toMonday(toDate({at}, {zone})))"
+            return f"toMonday(toDate({at}, {zone}))"
         case "month":
-            return f"toString(toStartOfMonth(toDate({at}, {zone})))"
+            return f"toStartOfMonth(toDate({at}, {zone}))"
         case _:
-            return f"toString(m.{group})"
+            return f"m.{group}"
 
 
 def instant_sql(moment: str) -> str:

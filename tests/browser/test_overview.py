@@ -166,6 +166,36 @@ async def test_latest_mailings_and_worst_domains_lead_to_their_messages(
     await expect(page.get_by_label("Filters in force")).not_to_contain_text("Cause:")
 
 
+async def test_what_came_back_most_stands_first_for_good_and_given_up_together(
+    analyst: Reader, stack: Stack
+) -> None:
+    cards = await _cards(_section(analyst, "email"))
+    period = {name: question_of(cards["Attempted"]["href"])[name] for name in ("from", "to")}
+    asked = {"channel": "email", "group_by": "domain,cause", "limit": "500", **period}
+    groups = [
+        (item["key"]["domain"], item["key"]["cause"] or "", item["counts"])
+        for item in stack.items("/v1/rates", GAMMA.key, **asked)
+    ]
+    back = [
+        (domain, cause, counts["bounced"], counts["soft_bounced"])
+        for domain, cause, counts in groups
+        if counts["bounced"] or counts["soft_bounced"]
+    ]
+    back.sort(key=lambda one: (-one[2] - one[3], one[0], one[1]))
+    assert any(bounced and not gave_up for _, _, bounced, gave_up in back)
+    assert any(gave_up for _, _, _, gave_up in back)
+    table = analyst.page.get_by_role("table", name="Bounced email")
+    shown = [
+        (
+            await row.get_by_role("rowheader").inner_text(),
+            number_of(await row.locator("td.n").nth(0).inner_text()),
+            number_of(await row.locator("td.n").nth(1).inner_text()),
+        )
+        for row in await table.locator("tbody tr").all()
+    ]
+    assert shown == [(domain, bounced, gave_up) for domain, _, bounced, gave_up in back[:8]]
+
+
 async def test_the_pipeline_is_told_of_and_dead_letters_are_counted(analyst: Reader, stack: Stack) -> None:
     pipeline = analyst.page.get_by_role("region", name="Pipeline")
     await expect(pipeline).to_contain_text("No dead letters")

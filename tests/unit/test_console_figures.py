@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from query.console.figures import CLICKED, DELIVERED, OPENED, UNDELIVERED, Figure, Kind, figures_of
-from query.console.pages.overview import worst_of
 
 CLICKED_BY_PEOPLE = Kind("Clicked by people", "human_clicked", of_opens=True)
 
@@ -46,13 +45,3 @@ def test_a_share_that_the_api_has_no_rate_of_is_a_figure_as_others() -> None:
     assert figure.rate == 0.25
     assert figure.change and (figure.change.arrow, figure.change.tone) == ("▼", "good")
     assert _figure(UNDELIVERED, _item({"sent": 0, "undelivered": 0}, {})).rate is None
-
-
-def test_what_came_back_most_is_that_for_good_and_that_given_up_together() -> None:
-    def group(domain: str, bounced: int, soft_bounced: int) -> dict[str, Any]:
-        return {"key": {"domain": domain}, "counts": {"bounced": bounced, "soft_bounced": soft_bounced}}
-
-    by_bounced = [group("a", 5, 0), group("b", 3, 4), group("c", 0, 0)]
-    by_given_up = [group("d", 0, 6), group("b", 3, 4)]
-    found = worst_of("email", [*by_bounced, *by_given_up])
-    assert [item["key"]["domain"] for item in found] == ["b", "d", "a"]

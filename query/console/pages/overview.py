@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from query.auth import scope_of
 from query.console.figures import (
     ATTEMPTED,
     BOUNCED,
@@ -31,6 +32,7 @@ from query.console.page import page, render
 from query.console.pipeline import lag_in_words
 from query.console.ranges import Range, last_days
 from query.console.visit import Visit
+from query.filters import attributed
 from query.moments import day_and_month
 from query.parameters import Parameter, choice
 from query.periods import day_span
@@ -40,6 +42,9 @@ from query.routes.dead_letters import dead_letters_count
 from query.routes.messages import messages_document
 from query.routes.rates import rates_document
 from query.sending import SENDING
+from query.sql.figures import figures
+from query.sql.overview import came_back_sql, figures_by_day_sql
+from query.sql.rates import Period
 from schemas.status import CHANNELS
 from schemas.times import format_time
 
@@ -61,12 +66,13 @@ _OF_TENANTS: Mapping[str, Mapping[str, Kind]] = {
 }
 """Headings of the table of tenants, each with its figure by channel."""
 
-_BACK = {"email": ("bounced", "soft_bounced"), "sms": ("undelivered",)}
-"""Counts of what came back."""
+_CAME_BACK = {
+    "email": (("domain", "cause"), ("bounced", "soft_bounced")),
+    "sms": (("error_code",), ("undelivered",)),
+}
+"""By what and of what those are told that came back."""
 
 _MOST_WORST = 8
-_MOST_CAUSES = 100
-"""Domains with causes, of those that came back most for good and of those given up most, among which the worst are looked for."""
 _MOST_MAILINGS = 5
 _LATEST = 100
 """Mailings among which the latest to several people are looked for; a receipt is a mailing, too."""
@@ -154,28 +160,19 @@ async def get_overview(visit: Visit) -> web.StreamResponse:
 async def _ask(visit: Visit, given: Mapping[str, Any], span: Range) -> Answers:
     context, principal = visit.context, visit.principal
     within = {**given, "from": span.from_ms, "to": span.to_ms}
-    rates = partial(rates_document, context, principal)
-    figures, mailings, tenants, dead_letters, readiness = await asyncio.gather(
-        asyncio.gather(
-            rates({**within, "group_by": ["channel"], "compare": "previous"}),
-            rates({**within, "group_by": ["day", "channel"], "tz": visit.zone, "limit": 500}),
-            rates(_worst(within, "email", ["domain", "cause"], "-bounced")),
-            rates(_worst(within, "email", ["domain", "cause"], "-soft_bounced")),
-            rates(_worst(within, "sms", ["error_code"], "-undelivered")),
-        ),
+    days, came_back, mailings, tenants, dead_letters, readiness = await asyncio.gather(
+        _figures_by_day(visit, given, span),
+        _came_back(visit, within),
         campaigns_document(context, principal, {**within, "tz": visit.zone, "limit": _LATEST}),
         _by_tenant(visit, within),
         dead_letters_count(context, principal, within),
         readiness_document(context, visit.request.app[SENDING]),
     )
-    totals, days, bounced, given_up, undelivered = figures
+    totals = [item for item in days if item["key"]["day"] is None]
     return Answers(
-        [item for item in totals["items"] if _is_any(item) or _is_any(item["previous"])],
-        days["items"],
-        {
-            "email": worst_of("email", [*bounced["items"], *given_up["items"]]),
-            "sms": worst_of("sms", undelivered["items"]),
-        },
+        [item for item in totals if _is_any(item) or _is_any(item["previous"])],
+        days,
+        came_back,
         _to_several(mailings["items"]),
         tenants,
         dead_letters,
@@ -183,18 +180,32 @@ async def _ask(visit: Visit, given: Mapping[str, Any], span: Range) -> Answers:
     )
 
 
-def _worst(within: Mapping[str, Any], channel: str, groups: list[str], sort: str) -> dict[str, Any]:
-    return {**within, "channel": channel, "group_by": groups, "sort": sort, "limit": _MOST_CAUSES}
+async def _figures_by_day(visit: Visit, given: Mapping[str, Any], span: Range) -> list[Item]:
+    """The figures of each channel by day, and of all days, whose key has None for the day."""
+    where = attributed(scope_of(visit.principal, given), {})
+    sql = figures_by_day_sql(where, visit.zone, Period(span.from_ms, span.to_ms, previous=True))
+    return [
+        {
+            "key": {"channel": row["channel"], "day": row["day"]},
+            **figures(row),
+            "previous": figures(row, "previous_"),
+        }
+        for row in await visit.context.rows(sql, where.parameters)
+    ]
 
 
-def worst_of(channel: str, items: Sequence[Item]) -> list[Item]:
-    """The groups of which most came back, the worst first; each once, and only those of which anything did."""
-
-    def came_back(item: Item) -> int:
-        return sum(item["counts"][name] for name in _BACK[channel])
-
-    each_once = {tuple(item["key"].values()): item for item in items if came_back(item)}
-    return sorted(each_once.values(), key=came_back, reverse=True)[:_MOST_WORST]
+async def _came_back(visit: Visit, within: Mapping[str, Any]) -> dict[str, list[Item]]:
+    """Of each channel what came back most, the most first."""
+    where = attributed(scope_of(visit.principal, within), within)
+    rows = await visit.context.rows(came_back_sql(where, _MOST_WORST), where.parameters)
+    return {
+        channel: [
+            {"key": {name: row[name] for name in key}, "counts": {name: row[name] for name in counts}}
+            for row in rows
+            if row["channel"] == channel
+        ]
+        for channel, (key, counts) in _CAME_BACK.items()
+    }
 
 
 async def _by_tenant(visit: Visit, within: Mapping[str, Any]) -> list[Item]:
@@ -243,16 +254,12 @@ def _section(visit: Visit, span: Range, answers: Answers, channel: str) -> Secti
         not_attempted(total, rows_of),
         _charts(visit, channel, span.dates, answers.days),
         [
-            (item, partial(_rows, visit, channel, span.from_ms, span.to_ms, **_key(item)))
+            (item, partial(_rows, visit, channel, span.from_ms, span.to_ms, **item["key"]))
             for item in answers.worst[channel]
         ],
         is_compared,
         delivered and is_tracked and not total["counts"]["opened"],
     )
-
-
-def _key(item: Item) -> dict[str, str]:
-    return {name: value or "" for name, value in item["key"].items()}
 
 
 def _tenant(visit: Visit, span: Range, item: Item) -> TenantRow:
