@@ -153,6 +153,8 @@ def _steady(arguments: argparse.Namespace, _: int) -> Measured:
         told("steady", "exact figures after the last answer", found["worked_off_s"], " s"),
         told("steady", "envelopes a record of receipts", found["envelopes_a_record"]),
         told("steady", "answer p99", found["answers"]["answer_p99_s"], " s"),
+        told("steady", "CPU of the machine that was idle", 100 * found["machine_idle"], " %"),
+        told("steady", "CPU that its hypervisor gave to others", 100 * found["machine_stolen"], " %"),
         *_cpu("steady", found, "callbacks"),
     ]
 

@@ -31,6 +31,15 @@ class Use:
     last_mib: float
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Of all CPU time of the machine, while it was watched, the shares that nobody wanted and that its hypervisor gave to
+    others: what was measured with much of the latter says less about what was measured."""
+
+    idle: float
+    stolen: float
+
+
 def parts_below(pid: int) -> dict[str, psutil.Process]:
     """The processes of a run by part; the supervisor is `pid` itself. A part's own helpers are left out."""
     found: dict[str, psutil.Process] = {}
@@ -52,6 +61,7 @@ class Watch:
         self._every = every_s
         self._before = {part: _cpu(process) for part, process in self._processes.items()}
         self._cpu = dict(self._before)
+        self._machine_before = psutil.cpu_times()
         self._started = time.monotonic()
         self._seen: dict[str, list[tuple[float, int]]] = {part: [] for part in self._processes}
         self._stop = threading.Event()
@@ -71,6 +81,19 @@ class Watch:
         """By part; one that has ended keeps what was last seen of it."""
         self._look()
         return {part: self._use_of(part) for part in self._processes}
+
+    def machine(self) -> Machine:
+        """What became of the machine's CPU time so far."""
+        spent = {
+            name: now - then
+            for name, now, then in zip(
+                self._machine_before._fields, psutil.cpu_times(), self._machine_before, strict=True
+            )
+        }
+        # Linux counts guests as users, too.
+        whole = sum(spent.values()) - spent.get("guest", 0.0) - spent.get("guest_nice", 0.0)
+        idle = spent["idle"] + spent.get("iowait", 0.0)
+        return Machine(round(idle / whole, 4), round(spent.get("steal", 0.0) / whole, 4))
 
     def mean_mib(self, begin: float, end: float) -> dict[str, float]:
         """Mean resident memory in MiB by part, between these seconds since the watch began."""
