@@ -8,7 +8,7 @@ from query.context import Context
 from query.lists import Paging, item_reader
 from query.reports.declaring import Asked, Report, Rows
 from query.reports.series import bars_of, series_from
-from query.sql.lists import first_sql, rows_sql, select_list
+from query.sql.lists import first_sql, named, rows_sql, select_list
 from query.sql.reports.pictures import first_and_bars_sql
 from query.sql.where import after
 from schemas.tenants import Principal
@@ -25,7 +25,7 @@ async def costly_document(
     paging = Paging(principal, given, report.name, order)
     source, selected = rows.source, _whole(report, rows, principal)
     if rows.chosen is not None:
-        source, selected = rows.plain or rows.source, _named(rows.chosen.by)
+        source, selected = rows.plain or rows.source, named(rows.chosen.by)
     if paging.place is not None:
         rows.where.add(after(rows.where, order, paging.place))
         found = await context.rows(
@@ -53,7 +53,7 @@ async def _document(
     if rows.chosen is None or not found:
         return paging.document(found, as_item)
     names, page = list(rows.chosen.by), rows.chosen.rows(found)
-    selected = f"{_whole(report, page, principal)}, {_named(rows.chosen.by)}"
+    selected = f"{_whole(report, page, principal)}, {named(rows.chosen.by)}"
     sql = rows_sql(selected, page.source, page.where)
     whole = {_told(row, names): row for row in await context.rows(sql, page.where.parameters)}
     document = paging.document(found, lambda row: whole.get(_told(row, names), {}))
@@ -64,10 +64,6 @@ async def _document(
 
 def _whole(report: Report, rows: Rows, principal: Principal) -> str:
     return select_list(report.listed(rows.source), with_tenant=principal.tenant is None)
-
-
-def _named(by: Mapping[str, str]) -> str:
-    return ", ".join(f"{sql} AS {name}" for name, sql in by.items())
 
 
 def _told(row: Mapping[str, Any], names: Sequence[str]) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from query.sql.lists import Listed
+from query.sql.lists import Listed, select_list
 from query.sql.where import Scope, SortColumn, Where, like_pattern
 
 Place = tuple[str, str]
@@ -82,5 +82,5 @@ def about(scope: Scope, places: Sequence[Place], column: str = "address") -> Whe
 
 def standings_sql(where: Where) -> str:
     """The standing of the addresses of `where`, with their tenants."""
-    columns = ", ".join(f"{sql} AS {name}" for name, sql in ADDRESSES.columns.items())
+    columns = select_list(ADDRESSES, with_tenant=False)
     return f"SELECT m.tenant AS tenant, {columns} FROM address_standing AS m FINAL WHERE {where.sql}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from query.sql.addresses import add_whose
-from query.sql.lists import Listed
+from query.sql.lists import Listed, select_list
 from query.sql.where import Scope, SortColumn, Where
 from schemas.consent import EVERY_CATEGORY
 
@@ -116,5 +116,5 @@ def _add_shared(where: Where, given: Mapping[str, Any], scope: Scope) -> None:
 
 def consents_sql(where: Where) -> str:
     """The consents of `where`, with their tenants."""
-    columns = ", ".join(f"{sql} AS {name}" for name, sql in CONSENTS.columns.items())
+    columns = select_list(CONSENTS, with_tenant=False)
     return f"SELECT m.tenant AS tenant, {columns} FROM consents AS m FINAL WHERE {where.sql}"

@@ -41,7 +41,12 @@ class Listed:
 def select_list(listed: Listed, *, with_tenant: bool) -> str:
     """The SELECT list of an item."""
     tenant = {"tenant": listed.tenant} if with_tenant and listed.tenant else {}
-    return ", ".join(f"{sql} AS {name}" for name, sql in {**tenant, **listed.columns}.items())
+    return named({**tenant, **listed.columns})
+
+
+def named(columns: Mapping[str, str]) -> str:
+    """A SELECT list: each of these by its name."""
+    return ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
 
 
 def page_sql(

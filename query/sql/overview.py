@@ -1,6 +1,7 @@
 """What the overview tells of all messages of a time frame: their figures, and where most of them came back."""
 
 from query.sql.figures import figure_columns
+from query.sql.lists import named
 from query.sql.rates import Period, grouped_sql
 from query.sql.where import Where
 
@@ -9,11 +10,10 @@ def figures_by_day_sql(where: Where, zone: str, period: Period) -> str:
     """The figures by `channel` and `day` of a time zone, with those of the day that is as far from the period's end before it
     as previous_…; and of each channel a row for all days, whose `day` is null."""
     columns = figure_columns() | figure_columns("p_", "previous_")
-    selected = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
     # Instead of each key a row for all of them has the default of its type.
     days = f"{grouped_sql(where, ('channel', 'day'), zone, period)} WITH ROLLUP"
     day = "if(m.g1 = defaultValueOfTypeName('Date'), NULL, toString(m.g1))"
-    return f"SELECT m.g0 AS channel, {day} AS day, {selected} FROM ({days}) AS m WHERE m.g0 != ''"
+    return f"SELECT m.g0 AS channel, {day} AS day, {named(columns)} FROM ({days}) AS m WHERE m.g0 != ''"
 
 
 def came_back_sql(where: Where, limit: int) -> str:
@@ -21,8 +21,7 @@ def came_back_sql(where: Where, limit: int) -> str:
     `cause`, text messages that were not delivered by `error_code`; `bounced`, `soft_bounced` and `undelivered` of each."""
     return f"""
         SELECT
-            toString(m.channel) AS channel, {_of_email("domain")}, {_of_email("cause")},
-            if(m.channel = 'sms', toString(m.error_code), '') AS error_code,
+            toString(m.channel) AS channel, {_of("email", "domain")}, {_of("email", "cause")}, {_of("sms", "error_code")},
             countIf(m.is_bounced) AS bounced, countIf(m.is_soft_bounced) AS soft_bounced,
             countIf(m.is_undelivered) AS undelivered
         FROM message_status AS m FINAL
@@ -34,5 +33,5 @@ def came_back_sql(where: Where, limit: int) -> str:
     """
 
 
-def _of_email(column: str) -> str:
-    return f"if(m.channel = 'email', toString(m.{column}), '') AS {column}"
+def _of(channel: str, column: str) -> str:
+    return f"if(m.channel = '{channel}', toString(m.{column}), '') AS {column}"
