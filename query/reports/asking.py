@@ -9,10 +9,9 @@ from aiohttp import web
 
 from query.auth import scope_of
 from query.context import Context
-from query.lists import list_document, stream_list
-from query.reports.costly import costly_document
-from query.reports.declaring import Asked, Report, Rows
-from query.reports.series import series_of
+from query.lists import stream_list
+from query.reports.declaring import Asked, Report
+from query.reports.page import report_page
 from query.sending import Sending
 from query.sql.lists import count_sql
 from schemas.tenants import Principal
@@ -25,26 +24,13 @@ async def report_document(
     notes. `given` are its parameters. Raises ProblemError."""
     asked = _asked(context, sending, principal, given)
     await report.ahead(asked)
-    told = (costly_document if report.is_costly else _document)(context, principal, given, report, asked)
+    told = report_page(context, principal, given, report, asked)
     notes: list[str] = []
     if "cursor" in given:
         page, series = await told
     else:
         (page, series), notes = await asyncio.gather(told, _notes(context, report, asked))
     return {"report": report.name, "title": report.title, **page, "series": series, "notes": notes}
-
-
-async def _document(
-    context: Context, principal: Principal, given: Mapping[str, Any], report: Report, asked: Asked
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """A page of a report, and with the first page its series. Raises ProblemError."""
-    rows = report.rows(asked)
-    pictured = Rows(rows.plain or rows.source, rows.where.copy())
-    page = list_document(context, principal, given, report.listed(rows.source), rows.where)
-    if "cursor" in given:
-        return await page, None
-    found, series = await asyncio.gather(page, series_of(context, report, asked, pictured))
-    return found, series
 
 
 async def stream_report(

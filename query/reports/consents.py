@@ -1,13 +1,14 @@
 """Reports over consents: who is opted out, who opted in, every change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from query.parameters import Parameter, choice, stripped
-from query.reports.declaring import Asked, Column, Kind, Picture, Report, Rows
+from query.reports.declaring import Asked, Chosen, Column, Kind, Picture, Report, Rows
 from query.reports.parameters import TIMES, with_paging
 from query.routes.consents import FILTERS, normalised
-from query.sql.consents import add_filters, add_log_filters
+from query.sql.consents import LOG, add_filters, add_log_filters
 from query.sql.reports.consents import CONSENTS, changes_source
 from query.sql.reports.owners import with_owners
 from query.sql.where import SortColumn, Where
@@ -82,10 +83,28 @@ _RECORDED = (
 
 def _changes(asked: Asked, **more: Any) -> Rows:
     where = Where(asked.scope)
-    changes = changes_source(where, asked.scope)
-    source = with_owners(changes, where, asked.scope)
+    source = with_owners(changes_source(where, asked.scope), where, asked.scope)
     add_log_filters(where, normalised(asked.given) | more, asked.scope)
-    return Rows(source, where, changes)
+    return Rows(source, where, LOG.source, Chosen(_TOLD_APART, partial(_chosen_changes, asked)))
+
+
+_TOLD_APART = {
+    "of_tenant": "m.tenant",
+    "of_channel": "m.channel",
+    "of_address": "m.address",
+    "of_entry": "m.entry_id",
+}
+
+
+def _chosen_changes(asked: Asked, entries: Sequence[Mapping[str, Any]]) -> Rows:
+    where = Where(asked.scope)
+    chosen = [(one["of_tenant"], one["of_channel"], one["of_address"], one["of_entry"]) for one in entries]
+    addresses = [address for _, _, address, _ in chosen]
+    changes = changes_source(where, asked.scope, addresses)
+    source = with_owners(changes, where, asked.scope, addresses=addresses)
+    kind = "Array(Tuple(String, String, String, String))"
+    where.add(f"(m.tenant, m.channel, m.address, m.entry_id) IN {where.bind(kind, chosen)}")
+    return Rows(source, where)
 
 
 OPT_INS = Report(

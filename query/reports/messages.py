@@ -143,10 +143,12 @@ def _against(asked: Asked, chosen: Sequence[Mapping[str, Any]] | None = None) ->
     """All rows, or those that are `chosen` of them."""
     where = attributed(asked.scope, asked.given)
     judged(where, _CONSENTED)
+    addresses = None
     if chosen is not None:
+        addresses = [one["of_address"] for one in chosen]
         keys = [(one["of_tenant"], one["of_ms"], one["of_message"], one["of_address"]) for one in chosen]
         where.add(among_keys(where, keys))
-    source = against_consent_source(where, asked.scope, _without_opt_in(asked))
+    source = against_consent_source(where, asked.scope, _without_opt_in(asked), addresses)
     around = where.around()
     if "why" in asked.given:
         around.equal("m.why", asked.given["why"])

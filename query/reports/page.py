@@ -1,44 +1,53 @@
-"""Reports whose rows take long to work out: the first page and the picture come of one question, and what only the rows of a page
-need is asked for those alone."""
+"""A page of a report, and its picture.
 
+What only the rows of a page need is asked for those alone; where it takes long to tell what the rows are, the first page and the
+picture come of one question.
+"""
+
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from query.context import Context
 from query.lists import Paging, item_reader
 from query.reports.declaring import Asked, Report, Rows
-from query.reports.series import bars_of, series_from
+from query.reports.series import bars_of, series_from, series_of
 from query.sql.lists import first_sql, named, rows_sql, select_list
 from query.sql.reports.pictures import first_and_bars_sql
-from query.sql.where import after
+from query.sql.where import Where, after
 from schemas.tenants import Principal
 
 Document = dict[str, Any]
 
 
-async def costly_document(
+async def report_page(
     context: Context, principal: Principal, given: Mapping[str, Any], report: Report, asked: Asked
 ) -> tuple[Document, Document | None]:
-    """A page of a report, and with the first page its series. Raises ProblemError."""
+    """A page of a report, and with the first page the series of its picture. Raises ProblemError."""
     rows = report.rows(asked)
     order = report.listed(rows.source).order(given.get("sort", report.default_sort))
     paging = Paging(principal, given, report.name, order)
-    source, selected = rows.source, _whole(report, rows, principal)
+    source, selected, limit = rows.source, _whole(report, rows, principal), paging.size + 1
     if rows.chosen is not None:
         source, selected = rows.plain or rows.source, named(rows.chosen.by)
+
+    async def page(where: Where) -> Document:
+        found = await context.rows(first_sql(selected, source, where, order, limit), where.parameters)
+        return await _document(context, principal, report, rows, paging, found)
+
     if paging.place is not None:
         rows.where.add(after(rows.where, order, paging.place))
-        found = await context.rows(
-            first_sql(selected, source, rows.where, order, paging.size + 1), rows.where.parameters
-        )
-        return await _document(context, principal, report, rows, paging, found), None
+        return await page(rows.where), None
+    if not report.is_costly:
+        pictured = Rows(rows.plain or rows.source, rows.where.copy())
+        document, series = await asyncio.gather(page(rows.where), series_of(context, report, asked, pictured))
+        return document, series
     bars = bars_of(report, asked, rows.where)
-    sql = first_and_bars_sql(selected, source, rows.where, order, paging.size + 1, bars)
+    sql = first_and_bars_sql(selected, source, rows.where, order, limit, bars)
     found = await context.rows(sql, rows.where.parameters)
-    first = [row for row in found if row["place"] <= paging.size + 1]
-    return await _document(context, principal, report, rows, paging, first), series_from(
-        report, asked, _bars(found)
-    )
+    first = [row for row in found if row["place"] <= limit]
+    series = series_from(report, asked, _bars(found))
+    return await _document(context, principal, report, rows, paging, first), series
 
 
 async def _document(
