@@ -159,9 +159,9 @@ async def _ask_all(
 
 
 def _may_ask(whose: str, question: Question) -> bool:
-    """The operator names a tenant with the id of a customer, and in the console with that of a document, since several have
-    one of the same: that is the tenants’ to ask."""
-    named = [path for path, _ in question.askings if "/customers/" in path or path.startswith("/documents/")]
+    """The operator names a tenant with the id of a customer or of a document, since several have one of the same: that is the
+    tenants’ to ask."""
+    named = [path for path, _ in question.askings if "/customers/" in path or "/documents/" in path]
     return whose != OPERATOR or not named
 
 
