@@ -147,7 +147,7 @@ def _no_lines(_: Asked) -> Sequence[Line]:
 class Report:
     """A report. `tells` is the question that it answers; `place` makes each row's place in the order unique. What `rows` needs
     and has to be waited for, `ahead` fetches before it. `is_costly` where it takes long to tell what its rows are, so that the
-    first page and the picture, which is one of times, come of one question."""
+    first page and the picture come of one question."""
 
     name: str
     title: str

@@ -68,6 +68,7 @@ MONTHLY_VOLUME = Report(
     picture=Picture("Recipients attempted, by month and category", x="month", by="category", value="sent"),
     parameters=with_paging({**SHARED, **TIMES}, _VOLUME_SORTS),
     rows=_volume,
+    is_costly=True,
 )
 
 _CAUSES_FILTERS = {
@@ -119,6 +120,7 @@ BOUNCE_CAUSES = Report(
     picture=Picture("Bounces and complaints, by domain and cause", x="domain", by="what", value="recipients"),
     parameters=with_paging(_CAUSES_FILTERS, _CAUSES_SORTS),
     rows=_causes,
+    is_costly=True,
 )
 
 _CONSENTED = (MARKETING, NOTIFICATION)

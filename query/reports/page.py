@@ -11,7 +11,7 @@ from typing import Any
 from query.context import Context
 from query.lists import Paging, item_reader
 from query.reports.declaring import Asked, Report, Rows
-from query.reports.series import bars_of, series_from, series_of
+from query.reports.series import bars_of, is_in_time, series_from, series_of
 from query.sql.lists import first_sql, named, rows_sql, select_list
 from query.sql.reports.pictures import first_and_bars_sql
 from query.sql.where import Where, after
@@ -43,7 +43,8 @@ async def report_page(
         document, series = await asyncio.gather(page(rows.where), series_of(context, report, asked, pictured))
         return document, series
     bars = bars_of(report, asked, rows.where)
-    sql = first_and_bars_sql(selected, source, rows.where, order, limit, bars)
+    in_time = is_in_time(report, asked)
+    sql = first_and_bars_sql(selected, source, rows.where, order, limit, bars, newest_first=in_time)
     found = await context.rows(sql, rows.where.parameters)
     first = [row for row in found if row["place"] <= limit]
     series = series_from(report, asked, _bars(found))
@@ -80,11 +81,6 @@ def _told(row: Mapping[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _bars(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The parts of bars, those of the newest first."""
-    parts = [
-        {"x": row["bar_x"], "by": row["bar_by"], "value": row["bar_value"]}
-        for row in found
-        if row["bar_row"] == 1
-    ]
-    parts.sort(key=lambda part: part["by"])
-    return sorted(parts, key=lambda part: part["x"], reverse=True)
+    """The parts of the bars, in the order of the bars."""
+    bars = sorted((row for row in found if row["bar_place"]), key=lambda row: int(row["bar_place"]))
+    return [{"x": row["bar_x"], "by": row["bar_by"], "value": row["bar_value"]} for row in bars]

@@ -26,7 +26,7 @@ async def series_of(context: Context, report: Report, asked: Asked, rows: Rows) 
         sql = beside_sql(rows.source, rows.where, f"m.{picture.x}", picture.values)
     else:
         bars = bars_of(report, asked, rows.where)
-        sql = bars_sql(rows.source, rows.where, bars, newest_first=_unit(report, asked) != "value")
+        sql = bars_sql(rows.source, rows.where, bars, newest_first=is_in_time(report, asked))
     return series_from(report, asked, await context.rows(sql, rows.where.parameters))
 
 
@@ -42,7 +42,7 @@ def bars_of(report: Report, asked: Asked, where: Where) -> Bars:
 def series_from(report: Report, asked: Asked, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The series out of what was found of it, rows with x, by and value."""
     picture, unit = report.picture, _unit(report, asked)
-    points, cut = _points(found, _MOST_BARS[unit], in_time=unit != "value")
+    points, cut = _points(found, _MOST_BARS[unit], in_time=is_in_time(report, asked))
     return {
         "title": picture.title,
         "x": picture.x,
@@ -53,6 +53,11 @@ def series_from(report: Report, asked: Asked, found: Sequence[dict[str, Any]]) -
         "lines": [line._asdict() for line in report.lines(asked)],
         "cut": cut or len(found) == MOST_POINTS,
     }
+
+
+def is_in_time(report: Report, asked: Asked) -> bool:
+    """Whether the bars of a report's picture stand in the order of time, and not by how high they are."""
+    return _unit(report, asked) != "value"
 
 
 def _unit(report: Report, asked: Asked) -> str:

@@ -5,15 +5,22 @@ from typing import Any
 
 from schemas.status import COUNTS
 
-_TRACKED = "m.channel = 'email' AND m.tracking != 'none'"
-"""Open and click rates are of email, and leave out what was declared untracked."""
+_TRACKED = len(COUNTS)
+"""The bit of `marks` that says whether opens and clicks may be seen: open and click rates are of email, and leave out what was
+declared untracked."""
+
+
+def marked_sql(*names: str, tracked: bool = False) -> str:
+    """Whether a row is in one of these counts, by its `marks` (schemas/clickhouse/0014_marks.sql); with `tracked`, of those whose
+    opens and clicks may be seen."""
+    is_any = f"bitAnd(m.marks, {sum(1 << COUNTS.index(name) for name in names)}) > 0"
+    return f"{is_any} AND bitTest(m.marks, {_TRACKED})" if tracked else is_any
+
 
 BASES: dict[str, str] = {
-    **{name: f"m.is_{name}" for name in COUNTS},
-    "tracked": f"m.is_delivered AND {_TRACKED}",
-    "tracked_opened": f"m.is_opened AND {_TRACKED}",
-    "tracked_human_opened": f"m.is_human_opened AND {_TRACKED}",
-    "tracked_clicked": f"m.is_clicked AND {_TRACKED}",
+    **{name: marked_sql(name) for name in COUNTS},
+    "tracked": marked_sql("delivered", tracked=True),
+    **{f"tracked_{name}": marked_sql(name, tracked=True) for name in ("opened", "human_opened", "clicked")},
 }
 """What is counted, for the counts themselves and for the rates' numerators and denominators."""
 
@@ -30,9 +37,11 @@ RATES: dict[str, tuple[str, str]] = {
 """Each rate as numerator and denominator."""
 
 
-def bases_sql(rows: str, prefix: str = "") -> list[str]:
-    """The bases over the rows of a group for which `rows` holds, each as <prefix><name>."""
-    return [f"countIf({rows} AND {condition}) AS {prefix}{name}" for name, condition in BASES.items()]
+def bases_sql(rows: str, prefix: str = "", counted: str | None = None) -> list[str]:
+    """The bases over the rows of a group for which `rows` holds, each as <prefix><name>; of rows that each stand for `counted` of
+    the store's, of all these."""
+    total = "countIf(" if counted is None else f"sumIf({counted}, "
+    return [f"{total}{rows} AND {condition}) AS {prefix}{name}" for name, condition in BASES.items()]
 
 
 def figure_columns(bases: str = "", fields: str = "") -> dict[str, str]:

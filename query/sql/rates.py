@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from query.sql.figures import bases_sql, figure_columns, figures
-from query.sql.lists import Listed
+from query.sql.lists import Listed, named
 from query.sql.where import SortColumn, Where
 from schemas.status import COUNTS
 
@@ -62,25 +62,26 @@ def default_sort(groups: Sequence[str]) -> str:
 
 def grouped_sql(where: Where, groups: Sequence[str], zone: str, period: Period) -> str:
     """The groups, keys as g0 and g1, with their bases; those of the period before as p_<name>."""
-    at = "m.filed_at"
-    now_row, then_row = "1", "0"
+    at, is_now = "m.filed_at", "1"
     if period.previous:
         assert period.from_ms is not None and period.to_ms is not None
         length = period.to_ms - period.from_ms
         where.between("m.filed_at", period.from_ms - length, period.to_ms)
-        now_row = f"m.filed_at >= {where.bind_time(period.from_ms)}"
-        then_row = f"NOT ({now_row})"
+        is_now = f"m.filed_at >= {where.bind_time(period.from_ms)}"
         # What was filed one period earlier stands beside what it is compared with.
-        at = f"if({now_row}, m.filed_at, m.filed_at + toIntervalMillisecond({where.bind('Int64', length)}))"
+        at = f"if({is_now}, m.filed_at, m.filed_at + toIntervalMillisecond({where.bind('Int64', length)}))"
     else:
         where.between("m.filed_at", period.from_ms, period.to_ms)
-    keys = [
-        f"{_key_sql(group, at, where.bind('String', zone))} AS g{number}"
-        for number, group in enumerate(groups)
-    ]
-    counts = bases_sql(now_row) + (bases_sql(then_row, "p_") if period.previous else [])
-    by = f" GROUP BY {', '.join(f'g{number}' for number in range(len(groups)))}" if groups else ""
-    return f"SELECT {', '.join(keys + counts)} FROM message_status AS m FINAL WHERE {where.sql}{by}"
+    keys = [f"g{number}" for number in range(len(groups))]
+    values = [_key_sql(group, at, where.bind("String", zone)) for group in groups]
+    # Rows are counted by their marks first: there are some dozens of different ones, and more than twenty figures of each row.
+    by = {**dict(zip(keys, values, strict=True)), "is_now": is_now, "marks": "m.marks"}
+    marked = f"SELECT {named(by)}, count() AS counted FROM message_status AS m FINAL WHERE {where.sql} GROUP BY {', '.join(by)}"
+    counts = bases_sql("m.is_now", counted="m.counted")
+    if period.previous:
+        counts += bases_sql("NOT m.is_now", "p_", "m.counted")
+    grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
+    return f"SELECT {', '.join([*keys, *counts])} FROM ({marked}) AS m{grouped}"
 
 
 def _key_sql(group: str, at: str, zone: str) -> str:

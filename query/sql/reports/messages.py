@@ -1,5 +1,7 @@
 """Reports over what was sent: volume by month, why mail bounced or was complained of."""
 
+from query.sql.figures import marked_sql
+from query.sql.lists import named
 from query.sql.where import Where
 from schemas.status import COUNTS
 
@@ -9,16 +11,28 @@ def volume_source(where: Where, zone: str) -> str:
 
     Months begin in that time zone.
     """
-    counts = ", ".join(f"countIf(m.is_{name}) AS {name}" for name in COUNTS)
+    keys = {
+        "tenant": "m.tenant",
+        "month": f"toStartOfMonth(toDate(m.filed_at, {where.bind('String', zone)}))",
+        **{name: f"m.{name}" for name in ("sender", "category", "method", "channel")},
+    }
+    by = ", ".join(keys)
+    rows = f"FROM message_status AS m FINAL WHERE {where.sql}"
+    counts = ", ".join(f"sumIf(m.counted, {marked_sql(name)}) AS {name}" for name in COUNTS)
     return f"""
         (
-            SELECT
-                m.tenant AS tenant,
-                toString(toStartOfMonth(toDate(m.filed_at, {where.bind("String", zone)}))) AS month,
-                m.sender AS sender, m.category AS category, m.method AS method, m.channel AS channel,
-                uniqExact(sipHash64(m.message_id)) AS messages, count() AS recipients, {counts}
-            FROM message_status AS m FINAL WHERE {where.sql}
-            GROUP BY tenant, month, sender, category, method, channel
+            SELECT * REPLACE (toString(m.month) AS month) FROM
+            (
+                SELECT {by}, sum(m.different) AS messages, sum(m.counted) AS recipients, {counts} FROM
+                (
+                    SELECT {named(keys)}, m.marks AS marks, count() AS counted, toUInt64(0) AS different
+                    {rows} GROUP BY {by}, marks
+                    UNION ALL
+                    SELECT {named(keys)}, toUInt32(0) AS marks, toUInt64(0) AS counted, uniqExact(m.message_hash) AS different
+                    {rows} GROUP BY {by}
+                ) AS m
+                GROUP BY {by}
+            ) AS m
         ) AS m
     """
 
@@ -50,6 +64,7 @@ def causes_source(where: Where) -> str:
             )
         ]
     """
+    befell = marked_sql("bounced", "soft_bounced", "complained")
     return f"""
         (
             SELECT
@@ -67,8 +82,7 @@ def causes_source(where: Where) -> str:
                     SELECT
                         m.tenant AS tenant, toString(m.domain) AS domain, m.message_id AS message_id,
                         arrayJoin(arrayFilter(each -> each.1 != '', {cases})) AS one
-                    FROM message_status AS m FINAL
-                    WHERE {conditions} AND (m.is_bounced OR m.is_soft_bounced OR m.is_complained)
+                    FROM message_status AS m FINAL WHERE {conditions} AND {befell}
                 )
                 GROUP BY tenant, domain, kind, cause
             ) AS c
@@ -76,7 +90,7 @@ def causes_source(where: Where) -> str:
             (
                 SELECT
                     m.tenant AS tenant, toString(m.domain) AS domain,
-                    countIf(m.is_sent) AS sent, countIf(m.is_delivered) AS delivered
+                    countIf({marked_sql("sent")}) AS sent, countIf({marked_sql("delivered")}) AS delivered
                 FROM message_status AS m FINAL WHERE {conditions} GROUP BY tenant, domain
             ) AS a ON a.tenant = c.tenant AND a.domain = c.domain
         ) AS m

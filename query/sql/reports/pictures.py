@@ -19,25 +19,44 @@ class Bars:
 
 def bars_sql(source: str, where: Where, bars: Bars, *, newest_first: bool) -> str:
     """Rows x, by, value: the newest `x` first, or those with the greatest sum."""
-    order = "x DESC" if newest_first else "total DESC, x"
+    order = _order("x", "by", "total", newest_first=newest_first)
     return (
         f"SELECT x, by, value FROM (SELECT x, by, value, sum(value) OVER (PARTITION BY x) AS total FROM "
         f"(SELECT {bars.x} AS x, {bars.by} AS by, {bars.value} AS value FROM {source} WHERE {where.sql} GROUP BY x, by)) "
-        f"ORDER BY {order}, by LIMIT {MOST_POINTS}"
+        f"ORDER BY {order} LIMIT {MOST_POINTS}"
     )
 
 
+def _order(x: str, by: str, total: str, *, newest_first: bool) -> str:
+    return f"{f'{x} DESC' if newest_first else f'{total} DESC, {x}'}, {by}"
+
+
 def first_and_bars_sql(
-    selected: str, source: str, where: Where, order: Sequence[SortColumn], limit: int, bars: Bars
+    selected: str,
+    source: str,
+    where: Where,
+    order: Sequence[SortColumn],
+    limit: int,
+    bars: Bars,
+    *,
+    newest_first: bool,
 ) -> str:
     """Both of one reading: the rows of `first_sql`, which have a `place` from 1 to `limit`, and one row of each part of each bar,
-    which has a `bar_row` of 1 and tells bar_x, bar_by and bar_value. All rows are put in order for it: for rows that take
-    longer to work out than that."""
-    bar = f"PARTITION BY {bars.x}, {bars.by}"
+    which has a `bar_place` from 1 to MOST_POINTS in the order of `bars_sql` and tells bar_x, bar_by and bar_value. All rows are
+    put in order for it: for rows that take longer to work out than that."""
+    bar, whole_bar = f"PARTITION BY {bars.x}, {bars.by}", f"PARTITION BY {bars.x}"
+    rows = (
+        f"SELECT {selected}, {select_keys(order)}, row_number() OVER (ORDER BY {order_by(order)}) AS place, "
+        f"{bars.x} AS bar_x, {bars.by} AS bar_by, {bars.value} OVER ({bar}) AS bar_value, "
+        f"row_number() OVER ({bar}) = 1 AS is_bar, {bars.value} OVER ({whole_bar}) AS bar_total "
+        f"FROM {source} WHERE {where.sql}"
+    )
+    bars_first = _order("bar_x", "bar_by", "bar_total", newest_first=newest_first)
+    bar_place = f"row_number() OVER (PARTITION BY is_bar ORDER BY {bars_first})"
     return (
-        f"SELECT * FROM (SELECT {selected}, {select_keys(order)}, row_number() OVER (ORDER BY {order_by(order)}) AS place, "
-        f"{bars.x} AS bar_x, {bars.by} AS bar_by, {bars.value} OVER ({bar}) AS bar_value, row_number() OVER ({bar}) AS bar_row "
-        f"FROM {source} WHERE {where.sql}) WHERE place <= {limit} OR bar_row = 1 ORDER BY place"
+        f"SELECT * EXCEPT (is_bar, bar_total), if(is_bar, {bar_place}, 0) AS bar_place "
+        f"FROM ({rows}) WHERE place <= {limit} OR is_bar "
+        f"QUALIFY place <= {limit} OR bar_place BETWEEN 1 AND {MOST_POINTS} ORDER BY place"
     )
 
 
