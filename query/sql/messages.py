@@ -117,8 +117,8 @@ def recipient_sql(where: Where, text: str) -> str:
 
 
 def _add_search(where: Where, columns: Sequence[str], text: str) -> None:
-    """Finds `text` in one of the columns. What is in a field is in the haystack, whose index tells quickly where not to look;
-    of less than its grams it tells nothing, and the haystack is longer to read than the field."""
+    """Finds `text` in one of the columns. What is in a field is in the haystack, whose index tells quickly where not to look, but
+    nothing of less than its grams."""
     pattern = _pattern(where, text)
     if len(text) >= _GRAM:
         where.hint(f"m.haystack LIKE {pattern}")

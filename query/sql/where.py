@@ -45,8 +45,9 @@ class Where:
         self._conditions.append(condition)
 
     def hint(self, condition: str) -> None:
-        """A condition that follows from the others: it is said where an index tells by it where not to look."""
-        self._hints.append(condition)
+        """A condition that follows from the others: it is said where an index tells by it where not to look, and no column is
+        read for it."""
+        self._hints.append(f"indexHint({condition})")
 
     def add_any(self, ways: Sequence[str]) -> None:
         """At least one of these conditions holds; to be said once. Each can be looked for by itself (`ways`): an index that
