@@ -85,12 +85,12 @@ def _add_clicked(where: Where, campaign: str, link: str) -> None:
     tenant = where.scope.tenant
     own = "" if tenant is None else f"m.tenant = {where.bind('String', tenant)} AND "
     messages = (
-        f"SELECT m.message_id FROM message_status AS m WHERE {own}m.clicks > 0 "
+        f"SELECT m.tenant, m.message_id FROM message_status AS m WHERE {own}m.clicks > 0 "
         f"AND m.campaign = {where.bind('String', campaign)}"
     )
     where.add(
         "(m.tenant, m.message_id, m.recipient) IN (SELECT m.tenant, m.message_id, m.recipient FROM events AS m FINAL "
-        f"WHERE {own}m.outcome = 'clicked' AND NOT m.late AND m.message_id IN ({messages}) "
+        f"WHERE {own}m.outcome = 'clicked' AND NOT m.late AND (m.tenant, m.message_id) IN ({messages}) "
         f"AND JSONExtractString(m.detail, 'link') = {where.bind('String', link)})"
     )
 
