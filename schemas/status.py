@@ -111,8 +111,8 @@ COUNTS = (
     "queued",
 )
 """What is counted in rates, what `reached=` takes, and the members of `reached` in a published status: one
-definition, so that every figure can be clicked down to its rows. Their order is that of the bits of `marks` in the
-store: a new one comes last, with a migration (schemas/clickhouse/0014_marks.sql)."""
+definition, so that every figure can be clicked down to its rows. Their order is that of the bits of `reached_bits` in the
+store: a new one comes last, with a migration (schemas/clickhouse/0014_reached_bits.sql)."""
 
 CHANNELS = ("email", "sms")
 VOCABULARIES = ("waybill", "iclasspro", "class-manager")

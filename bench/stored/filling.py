@@ -109,12 +109,13 @@ def stored(recipe: Recipe, say: Callable[[str], None]) -> Stored:
     now = datetime.now(UTC)
     now_ms = int(now.timestamp() * 1000)
     with EmbeddedClickHouse(home / "clickhouse") as engine:
-        asyncio.run(_fill(engine.url, home, recipe, now, say))
+        asyncio.run(fill(engine.url, home, recipe, now, say))
     told.write_text(json.dumps({"recipe": recipe.digest, "now_ms": now_ms}))
     return Stored(home, now_ms)
 
 
-async def _fill(url: str, home: Path, recipe: Recipe, now: datetime, say: Callable[[str], None]) -> None:
+async def fill(url: str, home: Path, recipe: Recipe, now: datetime, say: Callable[[str], None]) -> None:
+    """Makes the tables of DATABASE on the server at `url` and fills them; the file of tenants goes to `home`."""
     await migrate(f"{url}/{DATABASE}", read_migrations())
     write_tenants(home, recipe)
     await apply_retention(f"{url}/{DATABASE}", read_tenants(home / "tenants.toml"))

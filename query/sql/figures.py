@@ -6,21 +6,24 @@ from typing import Any
 from schemas.status import COUNTS
 
 _TRACKED = len(COUNTS)
-"""The bit of `marks` that says whether opens and clicks may be seen: open and click rates are of email, and leave out what was
-declared untracked."""
+"""The bit of `reached_bits` that says whether opens and clicks may be seen: open and click rates are of email, and leave out
+what was declared untracked."""
 
 
-def marked_sql(*names: str, tracked: bool = False) -> str:
-    """Whether a row is in one of these counts, by its `marks` (schemas/clickhouse/0014_marks.sql); with `tracked`, of those whose
-    opens and clicks may be seen."""
-    is_any = f"bitAnd(m.marks, {sum(1 << COUNTS.index(name) for name in names)}) > 0"
-    return f"{is_any} AND bitTest(m.marks, {_TRACKED})" if tracked else is_any
+def counted_as_sql(*names: str, tracked: bool = False) -> str:
+    """Whether a row is in one of these counts, by its `reached_bits` (schemas/clickhouse/0014_reached_bits.sql); with `tracked`,
+    of those whose opens and clicks may be seen."""
+    is_any = f"bitAnd(m.reached_bits, {sum(1 << COUNTS.index(name) for name in names)}) > 0"
+    return f"{is_any} AND bitTest(m.reached_bits, {_TRACKED})" if tracked else is_any
 
 
 BASES: dict[str, str] = {
-    **{name: marked_sql(name) for name in COUNTS},
-    "tracked": marked_sql("delivered", tracked=True),
-    **{f"tracked_{name}": marked_sql(name, tracked=True) for name in ("opened", "human_opened", "clicked")},
+    **{name: counted_as_sql(name) for name in COUNTS},
+    "tracked": counted_as_sql("delivered", tracked=True),
+    **{
+        f"tracked_{name}": counted_as_sql(name, tracked=True)
+        for name in ("opened", "human_opened", "clicked")
+    },
 }
 """What is counted, for the counts themselves and for the rates' numerators and denominators."""
 

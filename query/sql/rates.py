@@ -74,14 +74,15 @@ def grouped_sql(where: Where, groups: Sequence[str], zone: str, period: Period) 
         where.between("m.filed_at", period.from_ms, period.to_ms)
     keys = [f"g{number}" for number in range(len(groups))]
     values = [_key_sql(group, at, where.bind("String", zone)) for group in groups]
-    # Rows are counted by their marks first: there are some dozens of different ones, and more than twenty figures of each row.
-    by = {**dict(zip(keys, values, strict=True)), "is_now": is_now, "marks": "m.marks"}
-    marked = f"SELECT {named(by)}, count() AS counted FROM message_status AS m FINAL WHERE {where.sql} GROUP BY {', '.join(by)}"
+    # Rows are counted by what they reached first: that is one of some dozens of numbers, where more than twenty figures of each
+    # row would have to be told.
+    by = {**dict(zip(keys, values, strict=True)), "is_now": is_now, "reached_bits": "m.reached_bits"}
+    by_bits = f"SELECT {named(by)}, count() AS counted FROM message_status AS m FINAL WHERE {where.sql} GROUP BY {', '.join(by)}"
     counts = bases_sql("m.is_now", counted="m.counted")
     if period.previous:
         counts += bases_sql("NOT m.is_now", "p_", "m.counted")
     grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
-    return f"SELECT {', '.join([*keys, *counts])} FROM ({marked}) AS m{grouped}"
+    return f"SELECT {', '.join([*keys, *counts])} FROM ({by_bits}) AS m{grouped}"
 
 
 def _key_sql(group: str, at: str, zone: str) -> str:

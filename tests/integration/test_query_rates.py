@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 import pytest_asyncio
 
-from query.sql.figures import marked_sql
+from query.sql.figures import counted_as_sql
 from schemas.status import COUNTS
 from schemas.times import format_time, parse_time
 from tests.integration.log_model import NOW, Row, figures_of, key_of_group, make_rows, matching
@@ -273,9 +273,9 @@ async def test_every_count_can_be_clicked_down_to_its_rows(server: QueryServer) 
         assert len(rows) == item["counts"][name]
 
 
-async def test_the_marks_of_a_row_are_the_counts_that_it_is_in(server: QueryServer) -> None:
+async def test_the_bits_of_a_row_are_the_counts_that_it_is_in(server: QueryServer) -> None:
     """The order of COUNTS is that of the bits in the store: what is counted by one is found by the other."""
-    differs = ", ".join(f"countIf(({marked_sql(name)}) != m.is_{name}) AS {name}" for name in COUNTS)
+    differs = ", ".join(f"countIf(({counted_as_sql(name)}) != m.is_{name}) AS {name}" for name in COUNTS)
     found = ", ".join(f"countIf(m.is_{name}) > 0 AS {name}" for name in COUNTS)
     assert await server.store.rows(f"SELECT {differs} FROM message_status AS m") == [dict.fromkeys(COUNTS, 0)]
     assert await server.store.rows(f"SELECT {found} FROM message_status AS m") == [dict.fromkeys(COUNTS, 1)]

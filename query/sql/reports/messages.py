@@ -1,6 +1,6 @@
 """Reports over what was sent: volume by month, why mail bounced or was complained of."""
 
-from query.sql.figures import marked_sql
+from query.sql.figures import counted_as_sql
 from query.sql.lists import named
 from query.sql.where import Where
 from schemas.status import COUNTS
@@ -18,17 +18,18 @@ def volume_source(where: Where, zone: str) -> str:
     }
     by = ", ".join(keys)
     rows = f"FROM message_status AS m FINAL WHERE {where.sql}"
-    counts = ", ".join(f"sumIf(m.counted, {marked_sql(name)}) AS {name}" for name in COUNTS)
+    counts = ", ".join(f"sumIf(m.counted, {counted_as_sql(name)}) AS {name}" for name in COUNTS)
     return f"""
         (
             SELECT * REPLACE (toString(m.month) AS month) FROM
             (
                 SELECT {by}, sum(m.different) AS messages, sum(m.counted) AS recipients, {counts} FROM
                 (
-                    SELECT {named(keys)}, m.marks AS marks, count() AS counted, toUInt64(0) AS different
-                    {rows} GROUP BY {by}, marks
+                    SELECT {named(keys)}, m.reached_bits AS reached_bits, count() AS counted, toUInt64(0) AS different
+                    {rows} GROUP BY {by}, reached_bits
                     UNION ALL
-                    SELECT {named(keys)}, toUInt32(0) AS marks, toUInt64(0) AS counted, uniqExact(m.message_hash) AS different
+                    SELECT {named(keys)}, toUInt32(0) AS reached_bits, toUInt64(0) AS counted,
+                        uniqExact(m.message_hash) AS different
                     {rows} GROUP BY {by}
                 ) AS m
                 GROUP BY {by}
@@ -64,7 +65,7 @@ def causes_source(where: Where) -> str:
             )
         ]
     """
-    befell = marked_sql("bounced", "soft_bounced", "complained")
+    befell = counted_as_sql("bounced", "soft_bounced", "complained")
     return f"""
         (
             SELECT
@@ -90,7 +91,7 @@ def causes_source(where: Where) -> str:
             (
                 SELECT
                     m.tenant AS tenant, toString(m.domain) AS domain,
-                    countIf({marked_sql("sent")}) AS sent, countIf({marked_sql("delivered")}) AS delivered
+                    countIf({counted_as_sql("sent")}) AS sent, countIf({counted_as_sql("delivered")}) AS delivered
                 FROM message_status AS m FINAL WHERE {conditions} GROUP BY tenant, domain
             ) AS a ON a.tenant = c.tenant AND a.domain = c.domain
         ) AS m
