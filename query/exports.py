@@ -47,11 +47,13 @@ async def export(
     form: str,
     name: str,
     as_item: AsItem,
+    settings: Mapping[str, Any] | None = None,
 ) -> web.StreamResponse:
-    """Streams the result of `sql`. Where it breaks off, so does the connection: half a file never looks like a whole one."""
+    """Streams the result of `sql`, with these settings of ClickHouse's besides the usual ones. Where it breaks off, so does the
+    connection: half a file never looks like a whole one."""
     theirs, media_type = FORMATS[form]
-    settings = context.query_settings | {"format_csv_null_representation": "", "max_execution_time": 0}
-    async with context.store.stream(sql, parameters, theirs, settings) as pieces:
+    usual = context.query_settings | {"format_csv_null_representation": "", "max_execution_time": 0}
+    async with context.store.stream(sql, parameters, theirs, usual | dict(settings or {})) as pieces:
         response = web.StreamResponse(
             headers={
                 "Content-Type": media_type,

@@ -93,14 +93,15 @@ async def stream_list(
     given: Mapping[str, Any],
     listed: Listed,
     where: Where,
+    settings: Mapping[str, Any] | None = None,
 ) -> web.StreamResponse:
-    """All rows of `where` in the format asked for. Raises ProblemError."""
+    """All rows of `where` in the format asked for, with these settings of ClickHouse's besides. Raises ProblemError."""
     if "cursor" in given:
         raise refused("cursor", "a stream is the whole result and has no pages")
     order = listed.order(given.get("sort", listed.default_sort))
     sql = whole_sql(listed, where, order, with_tenant=principal.tenant is None)
     return await export(
-        request, context, sql, where.parameters, given["format"], listed.name, item_reader(listed)
+        request, context, sql, where.parameters, given["format"], listed.name, item_reader(listed), settings
     )
 
 

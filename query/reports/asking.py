@@ -45,7 +45,8 @@ async def stream_report(
     asked = _asked(context, sending, principal, given)
     await report.ahead(asked)
     rows = report.rows(asked)
-    return await stream_list(request, context, principal, given, report.listed(rows.source), rows.where)
+    listed = report.listed(rows.source)
+    return await stream_list(request, context, principal, given, listed, rows.where, rows.settings)
 
 
 def _asked(context: Context, sending: Sending, principal: Principal, given: Mapping[str, Any]) -> Asked:

@@ -87,13 +87,14 @@ class Rows(NamedTuple):
     """Where the rows come from (SQL behind FROM, where they are called `m`), and the conditions on them.
 
     `plain` is the same without what only rows need that are looked at, and no picture. `chosen` where it takes long to work out
-    whole what is then on no page.
+    whole what is then on no page. `settings` are ClickHouse's for SQL over the rows.
     """
 
     source: str
     where: Where
     plain: str | None = None
     chosen: "Chosen | None" = None
+    settings: Mapping[str, Any] | None = None
 
 
 class Chosen(NamedTuple):

@@ -9,7 +9,7 @@ from query.parameters import Parameter, choice
 from query.reports.declaring import Asked, Chosen, Column, Kind, Note, Picture, Report, Rows
 from query.reports.parameters import TIMES, with_paging
 from query.sql.messages import among_keys
-from query.sql.reports.against_consent import against_consent_source, judged, unjudged
+from query.sql.reports.against_consent import AS_WRITTEN, against_consent_source, judged, unjudged
 from query.sql.reports.messages import causes_source, volume_source
 from schemas.consent import MARKETING, NOTIFICATION, TRANSACTIONAL
 from schemas.status import COUNTS
@@ -154,7 +154,7 @@ def _against(asked: Asked, chosen: Sequence[Mapping[str, Any]] | None = None) ->
     around = where.around()
     if "why" in asked.given:
         around.equal("m.why", asked.given["why"])
-    return Rows(source, around)
+    return Rows(source, around, settings=AS_WRITTEN)
 
 
 def _without_opt_in(asked: Asked) -> dict[str, list[str]]:

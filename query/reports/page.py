@@ -32,20 +32,21 @@ async def report_page(
         source, selected = rows.plain or rows.source, named(rows.chosen.by)
 
     async def page(where: Where) -> Document:
-        found = await context.rows(first_sql(selected, source, where, order, limit), where.parameters)
+        sql = first_sql(selected, source, where, order, limit)
+        found = await context.rows(sql, where.parameters, settings=rows.settings)
         return await _document(context, principal, report, rows, paging, found)
 
     if paging.place is not None:
         rows.where.add(after(rows.where, order, paging.place))
         return await page(rows.where), None
     if not report.is_costly:
-        pictured = Rows(rows.plain or rows.source, rows.where.copy())
+        pictured = Rows(rows.plain or rows.source, rows.where.copy(), settings=rows.settings)
         document, series = await asyncio.gather(page(rows.where), series_of(context, report, asked, pictured))
         return document, series
     bars = bars_of(report, asked, rows.where)
     in_time = is_in_time(report, asked)
     sql = first_and_bars_sql(selected, source, rows.where, order, limit, bars, newest_first=in_time)
-    found = await context.rows(sql, rows.where.parameters)
+    found = await context.rows(sql, rows.where.parameters, settings=rows.settings)
     first = [row for row in found if row["place"] <= limit]
     series = series_from(report, asked, _bars(found))
     return await _document(context, principal, report, rows, paging, first), series
@@ -65,7 +66,8 @@ async def _document(
     names, page = list(rows.chosen.by), rows.chosen.rows(found)
     selected = f"{_whole(report, page, principal)}, {named(rows.chosen.by)}"
     sql = rows_sql(selected, page.source, page.where)
-    whole = {_told(row, names): row for row in await context.rows(sql, page.where.parameters)}
+    read = await context.rows(sql, page.where.parameters, settings=page.settings)
+    whole = {_told(row, names): row for row in read}
     document = paging.document(found, lambda row: whole.get(_told(row, names), {}))
     # What was folded anew a moment ago may be no row of the report any more.
     document["items"] = [as_item(row) for row in document["items"] if row]

@@ -27,7 +27,7 @@ async def series_of(context: Context, report: Report, asked: Asked, rows: Rows) 
     else:
         bars = bars_of(report, asked, rows.where)
         sql = bars_sql(rows.source, rows.where, bars, newest_first=is_in_time(report, asked))
-    return series_from(report, asked, await context.rows(sql, rows.where.parameters))
+    return series_from(report, asked, await context.rows(sql, rows.where.parameters, settings=rows.settings))
 
 
 def bars_of(report: Report, asked: Asked, where: Where) -> Bars:

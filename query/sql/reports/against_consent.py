@@ -6,11 +6,19 @@ of all that the sender sends (`*`, as STOP is), before an opt-in; where the mess
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from query.sql.sending import HANDED_OVER
 from query.sql.where import Scope, Where
 from schemas.consent import EVERY_CATEGORY, IN, OUT
 from schemas.status import CHANNELS
+
+AS_WRITTEN: Mapping[str, Any] = {
+    # The right side of a join is gathered in memory. The engine's guess which side is smaller took millions of messages for fewer
+    # than their addresses, in three times the CPU.
+    "query_plan_join_swap_table": "false",
+}
+"""ClickHouse's settings for SQL over `against_consent_source`."""
 
 _SENT_AT = "ifNull(m.sent_at, m.filed_at)"
 

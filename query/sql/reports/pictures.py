@@ -44,18 +44,21 @@ def first_and_bars_sql(
     """Both of one reading: the rows of `first_sql`, which have a `place` from 1 to `limit`, and one row of each part of each bar,
     which has a `bar_place` from 1 to MOST_POINTS in the order of `bars_sql` and tells bar_x, bar_by and bar_value. All rows are
     put in order for it: for rows that take longer to work out than that."""
-    bar, whole_bar = f"PARTITION BY {bars.x}, {bars.by}", f"PARTITION BY {bars.x}"
+    bar = f"PARTITION BY {bars.x}, {bars.by}"
     rows = (
         f"SELECT {selected}, {select_keys(order)}, row_number() OVER (ORDER BY {order_by(order)}) AS place, "
         f"{bars.x} AS bar_x, {bars.by} AS bar_by, {bars.value} OVER ({bar}) AS bar_value, "
-        f"row_number() OVER ({bar}) = 1 AS is_bar, {bars.value} OVER ({whole_bar}) AS bar_total "
-        f"FROM {source} WHERE {where.sql}"
+        f"row_number() OVER ({bar}) = 1 AS is_bar FROM {source} WHERE {where.sql}"
+    )
+    # Each window puts all rows in order: what is told of bars is worked out of the few that are left.
+    few = (
+        "SELECT *, sum(bar_value) OVER (PARTITION BY is_bar, bar_x) AS bar_total "
+        f"FROM ({rows}) WHERE place <= {limit} OR is_bar"
     )
     bars_first = _order("bar_x", "bar_by", "bar_total", newest_first=newest_first)
     bar_place = f"row_number() OVER (PARTITION BY is_bar ORDER BY {bars_first})"
     return (
-        f"SELECT * EXCEPT (is_bar, bar_total), if(is_bar, {bar_place}, 0) AS bar_place "
-        f"FROM ({rows}) WHERE place <= {limit} OR is_bar "
+        f"SELECT * EXCEPT (is_bar, bar_total), if(is_bar, {bar_place}, 0) AS bar_place FROM ({few}) "
         f"QUALIFY place <= {limit} OR bar_place BETWEEN 1 AND {MOST_POINTS} ORDER BY place"
     )
 
