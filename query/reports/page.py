@@ -14,7 +14,7 @@ from query.reports.declaring import Asked, Report, Rows
 from query.reports.series import bars_of, is_in_time, series_from, series_of
 from query.sql.lists import first_sql, named, rows_sql, select_list
 from query.sql.reports.pictures import first_and_bars_sql
-from query.sql.where import Where, after
+from query.sql.where import after
 from schemas.tenants import Principal
 
 Document = dict[str, Any]
@@ -31,17 +31,17 @@ async def report_page(
     if rows.chosen is not None:
         source, selected = rows.plain or rows.source, named(rows.chosen.by)
 
-    async def page(where: Where) -> Document:
-        sql = first_sql(selected, source, where, order, limit)
-        found = await context.rows(sql, where.parameters, settings=rows.settings)
+    async def page() -> Document:
+        sql = first_sql(selected, source, rows.where, order, limit)
+        found = await context.rows(sql, rows.where.parameters, settings=rows.settings)
         return await _document(context, principal, report, rows, paging, found)
 
     if paging.place is not None:
         rows.where.add(after(rows.where, order, paging.place))
-        return await page(rows.where), None
+        return await page(), None
     if not report.is_costly:
         pictured = Rows(rows.plain or rows.source, rows.where.copy(), settings=rows.settings)
-        document, series = await asyncio.gather(page(rows.where), series_of(context, report, asked, pictured))
+        document, series = await asyncio.gather(page(), series_of(context, report, asked, pictured))
         return document, series
     bars = bars_of(report, asked, rows.where)
     in_time = is_in_time(report, asked)

@@ -83,26 +83,24 @@ def against_consent_source(
                 SELECT * EXCEPT newest,
                     arrayFilter((e, nth) -> nth = 1, newest, arrayEnumerateUniq(arrayMap(e -> (e.2, e.3), newest))) AS latest,
                     arraySort(e -> (e.3 != '', -toUnixTimestamp64Milli(e.1)), arrayFilter(e -> e.4 = '{OUT}', latest)) AS outs,
-                    is_plainly_in OR arrayExists(e -> e.4 = '{IN}' AND e.2 != {every}, latest) AS is_in
+                    arrayExists(e -> e.4 = '{IN}' AND e.2 != {every}, latest) AS is_in
                 FROM
                 (
                     SELECT
                         m.tenant AS tenant, m.filed_at AS filed_at, m.message_id AS message_id, m.channel AS channel,
                         m.recipient AS address, m.sender AS sender, m.subject AS subject, m.category AS category,
                         m.campaign AS campaign, m.method AS method, m.customer AS customer, m.status AS status,
-                        m.moment AS sent_at, m.is_free AS is_free, m.is_plainly_in AS is_plainly_in,
+                        m.moment AS sent_at, m.is_free AS is_free,
                         arrayReverse(arrayFilter({concerned}, l.changes)) AS newest
                     FROM
                     (
-                        SELECT
-                            m.*, {free} AS is_free, {_SENT_AT} AS moment,
-                            NOT c.is_mixed AND ifNull(multiIf({first}, NULL) <= moment, false) AS is_plainly_in
+                        SELECT m.*, {free} AS is_free, {_SENT_AT} AS moment
                         FROM (SELECT *, m.recipient_hash FROM message_status AS m FINAL WHERE {where.sql}) AS m LEFT JOIN
                         (
                             SELECT sipHash64(l.tenant, l.address) AS recipient_hash, max({_MIXED}) AS is_mixed, {firsts}
                             FROM consent_log AS l FINAL WHERE {own} GROUP BY recipient_hash
                         ) AS c ON c.recipient_hash = m.recipient_hash
-                        WHERE c.is_mixed OR NOT (is_free OR is_plainly_in)
+                        WHERE c.is_mixed OR NOT (is_free OR ifNull(multiIf({first}, NULL) <= moment, false))
                     ) AS m LEFT JOIN
                     (
                         SELECT
